@@ -1,0 +1,127 @@
+// Carries out a Plan, action by action, and lets the caches know what was written. The only place from which the
+// application writes.
+
+import { type Action, describeAction, type Plan } from '../core/actions.ts';
+import { display, refOf } from '../core/types.ts';
+import type { Log } from '../runtime/log.ts';
+import type { ContentIndex } from './content-index.ts';
+import { ClusterError, isFailure } from './errors.ts';
+import type { ClusterPort, ConfigMapRead, MetadataPatch } from './ports.ts';
+import type { World } from './world.ts';
+
+/** Throws the first failure, with the later actions not done. `key` names what the plan is for, in logs. */
+export type Apply = (key: string, plan: Plan) => Promise<void>;
+
+/** Prints each plan once, and writes nothing. */
+export function dryRun(print: (line: string) => void): Apply {
+  const printed = new Map<string, string>();
+  return async (key, plan) => {
+    const text = plan.actions.map((action) => `${key}: would ${describeAction(action)}`).join('\n');
+    if (text !== '' && printed.get(key) !== text) print(text);
+    printed.set(key, text);
+  };
+}
+
+export function applyTo(port: ClusterPort, world: World, index: ContentIndex, now: () => number, log: Log): Apply {
+  const applier = new Applier(port, world, index, now);
+  return async (key, plan) => {
+    for (const action of plan.actions) {
+      await applier.carryOut(action);
+      // An Event repeats in words what the line before it says.
+      if (action.type !== 'Event' || action.severity === 'Warning')
+        log('info', describeAction(action), { key, ...fields(action) });
+    }
+  };
+}
+
+class Applier {
+  readonly #port: ClusterPort;
+  readonly #world: World;
+  readonly #index: ContentIndex;
+  readonly #now: () => number;
+
+  constructor(port: ClusterPort, world: World, index: ContentIndex, now: () => number) {
+    this.#port = port;
+    this.#world = world;
+    this.#index = index;
+    this.#now = now;
+  }
+
+  async carryOut(action: Action): Promise<void> {
+    switch (action.type) {
+      case 'CreateSnapshot':
+        return this.#createSnapshot(action);
+      case 'PatchMetadata':
+        return this.#patchMetadata(action);
+      case 'PatchWorkload': {
+        const written = await this.#port.patchWorkload(action.target, action.operations);
+        this.#world.workloads.get(written.kind)?.noteWrite(written);
+        return;
+      }
+      case 'DeleteSnapshot':
+        // The caches may lag behind a pod, or behind a template that an undo has just brought back.
+        if (await this.#port.isMounted(action.target.namespace, action.target.name)) return;
+        return this.#port.deleteExactly(action.target, action.resourceVersion);
+      case 'DeleteRevision':
+        return this.#port.deleteExactly(action.target, action.resourceVersion);
+      case 'Event':
+        return this.#port.emit(action);
+      default:
+        return action satisfies never;
+    }
+  }
+
+  async #createSnapshot({ manifest }: Extract<Action, { type: 'CreateSnapshot' }>): Promise<void> {
+    const { namespace, name } = manifest.metadata;
+    const created = await this.#createOrRead(manifest);
+    if (created.isNew && !created.read.immutable) {
+      await this.#port.deleteExactly(
+        refOf({ apiVersion: 'v1', ...created.read.object }),
+        created.read.object.resourceVersion,
+      );
+      throw new ClusterError(
+        'Rejected',
+        'the server drops `immutable` of ConfigMaps; Kubernetes 1.19 or newer is needed',
+      );
+    }
+    const right = this.#index.verify(created.read);
+    this.#world.configMaps.noteWrite(created.read.object);
+    if (!right)
+      throw new ClusterError(
+        'Conflict',
+        `configmap/${name} in ${namespace} is not the snapshot that its name promises`,
+      );
+  }
+
+  async #createOrRead(
+    manifest: Extract<Action, { type: 'CreateSnapshot' }>['manifest'],
+  ): Promise<{ read: ConfigMapRead; isNew: boolean }> {
+    const { namespace, name } = manifest.metadata;
+    try {
+      return { read: await this.#port.createSnapshot(manifest), isNew: true };
+    } catch (error) {
+      if (!isFailure(error, 'AlreadyExists')) throw error;
+      const read = await this.#port.readConfigMap(namespace, name);
+      if (read === undefined)
+        throw new ClusterError('Conflict', `configmap/${name} in ${namespace} was deleted while it was read`);
+      return { read, isNew: false };
+    }
+  }
+
+  async #patchMetadata(action: MetadataPatch): Promise<void> {
+    const read = await this.#port.patchMetadata(action);
+    if (read.object.snapshot === undefined) this.#index.learn(read, this.#now());
+    this.#world.configMaps.noteWrite(read.object);
+  }
+}
+
+function fields(action: Action): Record<string, unknown> {
+  switch (action.type) {
+    case 'CreateSnapshot':
+      return { action: action.type, snapshot: action.manifest.metadata.name };
+    case 'Event':
+      return { action: action.type, reason: action.reason, object: display(action.regarding) };
+    default:
+      return { action: action.type, object: display(action.target), reason: action.why };
+  }
+}

@@ -1,0 +1,43 @@
+// The three controllers, one a concern: sources, workloads, snapshots. Each has a queue of keys, and workers that
+// reconcile them.
+
+import { runController } from '../runtime/controller.ts';
+import type { Log } from '../runtime/log.ts';
+import type { WorkQueue } from '../runtime/work-queue.ts';
+import { isFailure } from './errors.ts';
+import type { Reconciler } from './reconcile.ts';
+import { enqueueSnapshots, type Queues, workloadKey } from './triggers.ts';
+import type { World } from './world.ts';
+
+/** Runs until `stop` aborts and all that was ready has been done. Start it when the caches are complete. */
+export async function runControllers(
+  { world, queues, reconciler }: { world: World; queues: Queues; reconciler: Reconciler },
+  { concurrency, log, stop }: { concurrency: number; log: Log; stop: AbortSignal },
+): Promise<void> {
+  const run = (name: string, queue: WorkQueue, reconcile: (key: string) => Promise<{ requeueAfterMs?: number }>) =>
+    runController({ name, queue, concurrency, reconcile, log, onError: reporter(name, log) });
+  const shutDown = () => {
+    for (const queue of Object.values(queues)) queue.shutDown();
+  };
+  if (stop.aborted) shutDown();
+  stop.addEventListener('abort', shutDown, { once: true });
+  await Promise.all([
+    run('source', queues.sources, async (key) => {
+      for (const workload of await reconciler.source(key)) queues.workloads.add(workloadKey(workload));
+      const source = world.configMaps.get(key);
+      if (source) enqueueSnapshots(world, queues, source);
+      return {};
+    }),
+    run('workload', queues.workloads, (key) => reconciler.workload(key)),
+    run('snapshot', queues.snapshots, (key) => reconciler.snapshot(key)),
+  ]);
+}
+
+// Each failure is logged here, and only here. A conflict is the normal end of a race.
+function reporter(controller: string, log: Log) {
+  return (key: string, error: unknown, retryInMs: number): void => {
+    const level = isFailure(error, 'Conflict') ? 'debug' : 'error';
+    const message = error instanceof Error ? error.message : String(error);
+    log(level, `${controller} ${key}: ${message}`, { controller, key, retryInMs: Math.round(retryInMs) });
+  };
+}

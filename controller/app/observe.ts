@@ -1,0 +1,231 @@
+// Key → Observation: gathers from the caches what a plan needs, and reads content where it has to be read. The only reads
+// are one GET of a source whose version is new, and one of a snapshot that is about to be mounted without having been
+// made, or seen, by this process.
+
+import { decide, referencesTo, type SourceView } from '../core/decide.ts';
+import { rolledHashLabel } from '../core/names.ts';
+import { optIns, problemOf } from '../core/opt-in.ts';
+import type { SnapshotObservation } from '../core/plan-snapshot.ts';
+import type { SourceObservation } from '../core/plan-source.ts';
+import type { WorkloadObservation } from '../core/plan-workload.ts';
+import { isSnapshotOf, snapshotNames } from '../core/snapshot.ts';
+import type { ConfigObject, Workload } from '../core/types.ts';
+import type { ContentIndex, KnownContent } from './content-index.ts';
+import type { ClusterPort, ConfigMapRead } from './ports.ts';
+import { isSnapshot, type World } from './world.ts';
+
+export class Observer {
+  readonly #world: World;
+  readonly #index: ContentIndex;
+  readonly #port: ClusterPort;
+  readonly #now: () => number;
+
+  constructor(world: World, index: ContentIndex, port: ClusterPort, now: () => number) {
+    this.#world = world;
+    this.#index = index;
+    this.#port = port;
+    this.#now = now;
+  }
+
+  /** Undefined when there is no such source. */
+  async source(key: string): Promise<SourceObservation | undefined> {
+    const cached = this.#world.configMaps.get(key);
+    if (cached === undefined || isSnapshot(cached)) return undefined;
+    const { problems, workloads, optsIn } = this.#optIns(cached);
+    const nothing = {
+      problems,
+      optsIn,
+      immutable: false,
+      users: [],
+      hash: undefined,
+      content: undefined,
+      namesTaken: false,
+    };
+    if (workloads.length === 0) return { ...nothing, source: cached };
+
+    const found = await this.#content(cached);
+    if (found === undefined) return undefined;
+    const { known, source } = found;
+    let { read } = found;
+    const look = () => workloads.map((workload) => ({ workload, decision: this.#decision(workload, source) }));
+    let users = look();
+    if (users.some(({ decision }) => decision.needsSnapshot && decision.source.snapshot?.ready === false)) {
+      // Finding a forged or broken one changes which name is free; there are as many names as it can take turns.
+      while (await this.#verifyExisting(source, known.hash)) users = look();
+      if (users.some(({ decision }) => decision.needsSnapshot && decision.source.snapshot?.ready === false)) {
+        read ??= await this.#port.readConfigMap(source.namespace, source.name);
+        if (read === undefined || this.#learn(read).hash !== known.hash) return undefined;
+      }
+    }
+    const namesTaken = this.#snapshot(source, known.hash) === undefined;
+    return {
+      source: read?.object ?? source,
+      problems,
+      optsIn,
+      users,
+      namesTaken,
+      immutable: known.immutable,
+      hash: known.hash,
+      content: read?.content,
+    };
+  }
+
+  /** Undefined when there is no such workload. */
+  async workload(
+    kind: string,
+    namespace: string,
+    name: string,
+  ): Promise<Omit<WorkloadObservation, 'pacing' | 'settleMs'> | undefined> {
+    const workload = this.#world.workload(kind, namespace, name);
+    if (workload === undefined) return undefined;
+    const sources = this.#world.sourcesOf(workload);
+    const revisions = this.#world.revisionsOf(workload);
+    const pins = this.#world.pins(namespace, [workload, ...revisions], sources);
+    const mutable = sources.filter((source) => this.#index.peek(source)?.immutable !== true);
+    const referenced = mutable.filter((source) => referencesTo(workload.references, source, pins).length > 0);
+    const views = await Promise.all(referenced.map((source) => this.#viewWithKeys(workload, source)));
+    return { workload, sources: views, revisions, pins, now: this.#now() };
+  }
+
+  /** Undefined when there is no such snapshot. */
+  snapshot(key: string): Omit<SnapshotObservation, 'graceMs'> | undefined {
+    const snapshot = this.#world.configMaps.get(key);
+    if (snapshot === undefined || !isSnapshot(snapshot)) return undefined;
+    const source = this.#world.configMap(snapshot.namespace, snapshot.snapshot.source);
+    const known = source && this.#index.peek(source);
+    const optedIn = source ? this.#optIns(source).workloads : [];
+    const users = this.#world.workloadsNaming(snapshot);
+    const owning = this.#owners(snapshot);
+    const highestRecords = this.#highestRecords(snapshot.namespace, snapshot.snapshot.source);
+    return {
+      snapshot,
+      // A source that has not been read is treated as current: its reading ends with another look at its snapshots.
+      currentHash: source && optedIn.length > 0 && known === undefined ? snapshot.snapshot.hash : known?.hash,
+      users,
+      optedIn,
+      strangers: owning.filter(({ uid }) => !optedIn.some((workload) => workload.uid === uid)),
+      revisions: this.#world.revisionsNaming(snapshot),
+      highestRecords,
+      kinds: this.#world.kinds,
+      now: this.#now(),
+    };
+  }
+
+  #optIns(source: ConfigObject) {
+    const parsed = optIns(source, this.#world.kinds);
+    const problems = [...parsed.problems];
+    const workloads = new Map<string, Workload>();
+    for (const optIn of parsed.optIns) {
+      const workload = this.#world.workload(optIn.kind, source.namespace, optIn.name);
+      const problem = problemOf(source, optIn, workload, workload !== undefined && this.#references(workload, source));
+      if (problem) problems.push(problem);
+      else if (workload) workloads.set(workload.uid, workload);
+    }
+    for (const workload of this.#world.workloadsAskingForAll(source)) workloads.set(workload.uid, workload);
+    const optsIn = parsed.optIns.length > 0;
+    return { problems, optsIn, workloads: [...workloads.values()].filter(({ deleting }) => !deleting) };
+  }
+
+  #references(workload: Workload, source: ConfigObject): boolean {
+    const pins = this.#world.pins(workload.namespace, [workload], [source]);
+    return referencesTo(workload.references, source, pins).length > 0;
+  }
+
+  async #content(
+    source: ConfigObject,
+  ): Promise<{ known: KnownContent; source: ConfigObject; read?: ConfigMapRead } | undefined> {
+    const known = this.#index.peek(source);
+    if (known) return { known, source };
+    const made = this.#world
+      .snapshotsOf(source.namespace, source.name)
+      .find(
+        ({ snapshot }) =>
+          snapshot.sourceUid === source.uid && snapshot.sourceResourceVersion === source.resourceVersion,
+      );
+    if (made) return { known: this.#index.learnFromSnapshot(source, made.snapshot.hash, this.#now()), source };
+    const read = await this.#port.readConfigMap(source.namespace, source.name);
+    return read && { known: this.#learn(read), source: read.object, read };
+  }
+
+  #learn(read: ConfigMapRead): KnownContent {
+    // What was read may be newer than what the watch has shown.
+    const known = this.#index.learn(read, this.#now());
+    this.#world.configMaps.noteWrite(read.object);
+    return known;
+  }
+
+  #decision(workload: Workload, source: ConfigObject) {
+    const revisions = this.#world.revisionsOf(workload);
+    const pins = this.#world.pins(workload.namespace, [workload, ...revisions], [source]);
+    return decide(workload, this.#view(workload, source), revisions, pins);
+  }
+
+  #view(workload: Workload, source: ConfigObject): SourceView {
+    const known = this.#index.peek(source);
+    return {
+      kind: source.kind,
+      name: source.name,
+      hash: known?.hash,
+      snapshot: known && this.#snapshot(source, known.hash),
+      recorded: this.#world.recordedHash(source, workload),
+      since: known?.since ?? 0,
+      changedKeys: undefined,
+    };
+  }
+
+  // The keys that changed, for the change cause; costs a read only when the old content was never seen by this process.
+  async #viewWithKeys(workload: Workload, source: ConfigObject): Promise<SourceView> {
+    const view = this.#view(workload, source);
+    const rolled = workload.labels[rolledHashLabel(source.kind, source.name)] ?? view.recorded;
+    if (view.hash === undefined || rolled === undefined || rolled === view.hash) return view;
+    const keys = this.#index.changedKeys(source, rolled, view.hash);
+    if (keys) return { ...view, changedKeys: keys };
+    const old = this.#world.snapshotsOf(source.namespace, source.name).find(({ snapshot }) => snapshot.hash === rolled);
+    const read = old && (await this.#port.readConfigMap(old.namespace, old.name));
+    if (read) this.#index.verify(read);
+    return { ...view, changedKeys: this.#index.changedKeys(source, rolled, view.hash) };
+  }
+
+  /** The snapshot of a content: the one that exists, or else the first name that is free; undefined when none is. */
+  #snapshot(source: ConfigObject, hash: string): { name: string; ready: boolean; uid?: string } | undefined {
+    const names = snapshotNames(source.name, hash).map((name) => ({
+      name,
+      object: this.#world.configMap(source.namespace, name),
+    }));
+    for (const { name, object } of names) {
+      if (object && isSnapshotOf(object, source.name, hash) && this.#index.verdict(object.uid) !== false) {
+        return { name, ready: this.#index.verdict(object.uid) === true, uid: object.uid };
+      }
+    }
+    const free = names.find(({ object }) => object === undefined);
+    return free && { name: free.name, ready: false };
+  }
+
+  // True when there was something to verify.
+  async #verifyExisting(source: ConfigObject, hash: string): Promise<boolean> {
+    const found = this.#snapshot(source, hash);
+    if (found?.uid === undefined || found.ready) return false;
+    const read = await this.#port.readConfigMap(source.namespace, found.name);
+    if (read === undefined) return false;
+    this.#world.configMaps.noteWrite(read.object);
+    this.#index.verify(read);
+    return read.object.uid === found.uid;
+  }
+
+  #owners(snapshot: ConfigObject): readonly Workload[] {
+    return snapshot.owners.flatMap(({ kind, name, uid }) => {
+      const workload = this.#world.workload(kind, snapshot.namespace, name);
+      return workload?.uid === uid ? [workload] : [];
+    });
+  }
+
+  #highestRecords(namespace: string, source: string): Record<string, number> {
+    const highest: Record<string, number> = {};
+    for (const { snapshot } of this.#world.snapshotsOf(namespace, source)) {
+      for (const [uid, generation] of Object.entries(snapshot.records)) {
+        highest[uid] = Math.max(highest[uid] ?? 0, generation);
+      }
+    }
+    return highest;
+  }
+}

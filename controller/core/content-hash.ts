@@ -1,0 +1,50 @@
+// The name of a snapshot is the one that `kubectl create configmap --append-hash` and kustomize would give, so that
+// people can compute it themselves. Source of the rules: k8s.io/kubectl/pkg/util/hash (hash.go, encodeConfigMap).
+
+import { createHash } from 'node:crypto';
+import type { Content, SourceKind } from './types.ts';
+
+const HASH_LENGTH = 10;
+// Vowels and look-alikes are replaced, so that no hash spells a word.
+const SAFE: Readonly<Record<string, string>> = { '0': 'g', '1': 'h', '3': 'k', a: 'm', e: 't' };
+
+/**
+ * The 10-character hash of a source's content. `name` is the source's own name, without any suffix.
+ * Equal to kubectl's for every content that an API server accepts.
+ */
+export function contentHash(kind: SourceKind, name: string, content: Content): string {
+  const binary = Object.keys(content.binaryData).length > 0 ? `"binaryData":${goMap(content.binaryData)},` : '';
+  const text = `{${binary}"data":${goMap(content.data)},"kind":${goString(kind)},"name":${goString(name)}}`;
+  const hex = createHash('sha256').update(text).digest('hex').slice(0, HASH_LENGTH);
+  return [...hex].map((character) => SAFE[character] ?? character).join('');
+}
+
+/** One short digest a key, so that two contents can be compared by key without keeping them. */
+export function keyDigests(content: Content): ReadonlyMap<string, string> {
+  const digest = (value: string) => createHash('sha256').update(value).digest('base64').slice(0, 16);
+  return new Map([
+    ...Object.entries(content.data).map(([key, value]) => [key, digest(`t${value}`)] as const),
+    ...Object.entries(content.binaryData).map(([key, value]) => [key, digest(`b${value}`)] as const),
+  ]);
+}
+
+/** The keys that were added, removed or changed between two contents, sorted. */
+export function changedKeys(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): string[] {
+  const keys = new Set([...before.keys(), ...after.keys()]);
+  return [...keys].filter((key) => before.get(key) !== after.get(key)).sort();
+}
+
+// Go sorts map keys by bytes; JavaScript would put integer-like keys first, so the text is built by hand.
+function goMap(map: Readonly<Record<string, string>>): string {
+  const keys = Object.keys(map).sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  return `{${keys.map((key) => `${goString(key)}:${goString(map[key] ?? '')}`).join(',')}}`;
+}
+
+// Go's encoding/json is JSON.stringify plus escapes of what would be unsafe inside HTML or JavaScript.
+function goString(text: string): string {
+  return JSON.stringify(text).replace(/[<>&\u2028\u2029]/g, unicodeEscape);
+}
+
+function unicodeEscape(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}

@@ -1,0 +1,118 @@
+// The one function that decides what the references of a workload should name. The controller acts on it; admission
+// asks it about an object that is about to be stored.
+
+import { rolledHashLabel } from './names.ts';
+import type { Reference, Revision, SourceKind, Workload } from './types.ts';
+
+/** What is known of a name that may be a pin. */
+export interface Pin {
+  readonly source: string;
+  readonly hash: string;
+  /** False when the snapshot is gone: the name alone says what it was. */
+  readonly exists: boolean;
+}
+/** Names of one namespace that are pins. A name that is not in it is raw, or none of ours. */
+export type Pins = ReadonlyMap<string, Pin>;
+
+/** One source of one workload, as far as the decision needs it. */
+export interface SourceView {
+  readonly kind: SourceKind;
+  readonly name: string;
+  /** The hash of the source's content. Undefined: not read yet. */
+  readonly hash: string | undefined;
+  /** The snapshot of that content. `ready`: it exists, and its content was seen to be right. */
+  readonly snapshot: { readonly name: string; readonly ready: boolean } | undefined;
+  /** What the records on the snapshots say the workload was last rolled to. */
+  readonly recorded: string | undefined;
+  /** When this content was first seen, in milliseconds since the epoch. */
+  readonly since: number;
+  /** The keys that differ from what was last rolled. Undefined: not known, or never rolled. */
+  readonly changedKeys: readonly string[] | undefined;
+}
+
+export interface Change {
+  readonly pointer: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+export interface Decision {
+  readonly source: SourceView;
+  /** The hash that the workload was last rolled to: its label, or else the record. */
+  readonly rolled: string | undefined;
+  /** The source's content is not what was rolled last. */
+  readonly rolls: boolean;
+  /** The snapshot of the current content has to exist for this decision to be carried out. */
+  readonly needsSnapshot: boolean;
+  readonly changes: readonly Change[];
+  /** The state label, when it has to be written. */
+  readonly label: { readonly key: string; readonly value: string } | undefined;
+}
+
+/**
+ * Decides on one source of one workload; docs/semantics.md has the table.
+ *
+ * @param hold true while a rollout that is due has to wait: raw references are pinned to what ran before.
+ */
+export function decide(
+  workload: Workload,
+  source: SourceView,
+  revisions: readonly Revision[],
+  pins: Pins,
+  hold = false,
+): Decision {
+  const key = rolledHashLabel(source.kind, source.name);
+  const labelled = workload.labels[key];
+  const rolled = labelled ?? source.recorded;
+  const references = referencesTo(workload.references, source, pins);
+  const none: Decision = { source, rolled, rolls: false, needsSnapshot: false, changes: [], label: undefined };
+  if (references.length === 0 || source.hash === undefined) return none;
+
+  const rolls = rolled !== source.hash;
+  const current = source.snapshot?.name;
+  if (rolls && !hold) {
+    const changes = current === undefined ? [] : repoint(references, current);
+    return { ...none, rolls, needsSnapshot: true, changes, label: { key, value: source.hash } };
+  }
+  const raw = references.filter((reference) => reference.name === source.name);
+  const before = newestPin(revisions, source, pins);
+  const target = before ?? (hold ? undefined : current);
+  const lost = references.some((reference) => pins.get(reference.name)?.exists === false && reference.name === current);
+  return {
+    ...none,
+    rolls,
+    needsSnapshot: (raw.length > 0 && before === undefined) || lost,
+    changes: target === undefined ? [] : repoint(raw, target),
+    label: labelled === undefined && rolled !== undefined && !hold ? { key, value: rolled } : undefined,
+  };
+}
+
+/** The references of a template to a source: raw ones, and pins of it. */
+export function referencesTo(
+  references: readonly Reference[],
+  source: { readonly kind: SourceKind; readonly name: string },
+  pins: Pins,
+): readonly Reference[] {
+  return references.filter(
+    ({ kind, name }) => kind === source.kind && (pins.get(name)?.source ?? name) === source.name,
+  );
+}
+
+// While the workload is undone, its newest pinned revision is the undone one: an apply of the raw manifest keeps it.
+function newestPin(revisions: readonly Revision[], source: SourceView, pins: Pins): string | undefined {
+  const pinned = revisions
+    .map((revision) => ({
+      number: revision.number,
+      name: revision.references.find(({ kind, name }) => {
+        const pin = pins.get(name);
+        return kind === source.kind && pin?.source === source.name && pin.exists;
+      })?.name,
+    }))
+    .filter(({ name }) => name !== undefined)
+    .sort((a, b) => b.number - a.number);
+  return pinned[0]?.name;
+}
+
+function repoint(references: readonly Reference[], to: string): Change[] {
+  return references.filter(({ name }) => name !== to).map(({ pointer, name }) => ({ pointer, from: name, to }));
+}

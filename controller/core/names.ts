@@ -1,0 +1,82 @@
+// Every label, annotation, event reason and other name that leaves this process, in one place: they are the
+// product's wire format, and what people write selectors, alerts and runbooks against.
+
+import { createHash } from 'node:crypto';
+import type { SourceKind } from './types.ts';
+
+const DOMAIN = 'configrollout.dev';
+
+/** The field manager of every write, the value of app.kubernetes.io/managed-by, and the Events' reporter. */
+export const MANAGER = 'config-rollout';
+
+/** On a source and on all its snapshots: the source's name (shortened when over 63), to select them as a group. */
+export const SOURCE_LABEL = `${DOMAIN}/source`;
+/** On snapshots only: the hash of the content. */
+export const CONTENT_HASH_LABEL = `${DOMAIN}/content-hash`;
+/** On workloads: `all` is a person's opt-in for every source referenced, `owned` is the controller's marker. */
+export const MANAGED_LABEL = `${DOMAIN}/managed`;
+export const MANAGED_BY_LABEL = 'app.kubernetes.io/managed-by';
+
+/** On a source: `deployment/bar, deployment/baz`, the opt-in that needs no uid and deletes nothing. */
+export const OWNERS_ANNOTATION = `${DOMAIN}/owners`;
+export const SOURCE_NAME_ANNOTATION = `${DOMAIN}/source-name`;
+export const SOURCE_UID_ANNOTATION = `${DOMAIN}/source-uid`;
+export const SOURCE_VERSION_ANNOTATION = `${DOMAIN}/source-resource-version`;
+/** On a snapshot, `rolled.configrollout.dev/<workload uid>: <generation>`: outlives the label on the workload. */
+export const ROLLED_RECORD_PREFIX = `rolled.${DOMAIN}/`;
+
+/** What `kubectl rollout history` prints. */
+export const CHANGE_CAUSE_ANNOTATION = 'kubernetes.io/change-cause';
+/** Equal to the change cause when the controller wrote it; differs from it, or is absent, when a person did. */
+export const OWN_CAUSE_ANNOTATION = `${DOMAIN}/change-cause`;
+
+/** Reasons of Events. Constants, because people filter and alert on them; docs/semantics.md explains each. */
+export const REASONS = {
+  /** A workload was pinned to new content. */
+  rolledOut: 'ConfigRolledOut',
+  /** References that an apply or an undo had made raw were pinned again. */
+  repinned: 'ConfigRepinned',
+  rolloutsSlowed: 'ConfigRolloutsSlowed',
+  ownerNotFound: 'ConfigOwnerNotFound',
+  ownerUidMismatch: 'ConfigOwnerUidMismatch',
+  ownerKindUnsupported: 'ConfigOwnerKindUnsupported',
+  ownersInvalid: 'ConfigOwnersInvalid',
+  notReferenced: 'ConfigNotReferenced',
+  sourceImmutable: 'ConfigSourceImmutable',
+  snapshotNameTaken: 'ConfigSnapshotNameTaken',
+  snapshotMissing: 'ConfigSnapshotMissing',
+  snapshotOwned: 'ConfigSnapshotOwnedByHand',
+  quotaExceeded: 'ConfigQuotaExceeded',
+  forbidden: 'ConfigForbidden',
+  rejected: 'ConfigRejected',
+} as const;
+export type Reason = (typeof REASONS)[keyof typeof REASONS];
+
+const LABEL_MAX = 63;
+const DIGEST_LENGTH = 10;
+
+/**
+ * Shortens a name to `max` characters, keeping it unique by a digest of the whole, and valid as a DNS subdomain, a
+ * label value or the name part of a label key. Names that fit are returned as they are.
+ */
+export function shorten(name: string, max: number): string {
+  if (name.length <= max) return name;
+  const digest = createHash('sha256').update(name).digest('hex').slice(0, DIGEST_LENGTH);
+  const head = name.slice(0, max - DIGEST_LENGTH - 1).replace(/[^a-zA-Z0-9]+$/, '');
+  return `${head}-${digest}`;
+}
+
+/** The value of SOURCE_LABEL for a source. */
+export function sourceLabelValue(source: string): string {
+  return shorten(source, LABEL_MAX);
+}
+
+/** The label on a workload that holds the hash it was last rolled to. Its name part holds 63 characters at most. */
+export function rolledHashLabel(kind: SourceKind, source: string): string {
+  return `${kind.toLowerCase()}.${DOMAIN}/${shorten(source, LABEL_MAX)}`;
+}
+
+/** True for the label keys that `rolledHashLabel` makes, and for the managed label: all that a projection keeps. */
+export function isOwnWorkloadLabel(key: string): boolean {
+  return key === MANAGED_LABEL || key.startsWith(`configmap.${DOMAIN}/`);
+}

@@ -1,0 +1,116 @@
+// Which workloads a source opts in, and what is wrong with how it says so.
+
+import { MANAGED_LABEL, OWNERS_ANNOTATION, REASONS, type Reason } from './names.ts';
+import { type ConfigObject, display, type OwnerReference, type Workload } from './types.ts';
+
+/** One workload that a source names as its owner. */
+export interface OptIn {
+  readonly kind: string;
+  readonly name: string;
+  /** Given by an owner reference; undefined for a declared owner. */
+  readonly uid: string | undefined;
+}
+
+/** Something that a person has to mend; ends as an Event on the source. */
+export interface Problem {
+  readonly reason: Reason;
+  readonly note: string;
+}
+
+/** What the core needs to know of a workload kind to read opt-ins. `resource` is kubectl's name: `deployment`. */
+export interface KindName {
+  readonly kind: string;
+  readonly apiGroup: string;
+  readonly aliases: readonly string[];
+}
+
+// Owners of other groups are operators that own their ConfigMaps; those mean no opt-in, and deserve no Event.
+const GROUPS_OF_WORKLOADS = new Set(['apps', 'batch']);
+const DECLARED = /^([a-z.]+)\/([a-z0-9]([-a-z0-9.]*[a-z0-9])?)$/;
+
+/** The workloads that `source` names as owners, in reference or annotation, and the entries that name none. */
+export function optIns(
+  source: ConfigObject,
+  kinds: readonly KindName[],
+): { optIns: readonly OptIn[]; problems: readonly Problem[] } {
+  const found: OptIn[] = [];
+  const problems: Problem[] = [];
+  for (const owner of source.owners) {
+    const group = groupOf(owner);
+    if (kinds.some((kind) => kind.kind === owner.kind && kind.apiGroup === group)) {
+      found.push({ kind: owner.kind, name: owner.name, uid: owner.uid });
+    } else if (GROUPS_OF_WORKLOADS.has(group) && owner.controller !== true) {
+      problems.push(unsupported(source, `owner reference to ${owner.kind} ${owner.name}`, kinds));
+    }
+  }
+  for (const entry of declaredEntries(source)) {
+    const [, resource, name] = DECLARED.exec(entry) ?? [];
+    if (resource === undefined || name === undefined) {
+      const note = `annotation ${OWNERS_ANNOTATION}: "${clip(entry)}" is not of the form deployment/NAME; correct the annotation`;
+      problems.push({ reason: REASONS.ownersInvalid, note });
+      continue;
+    }
+    const kind = kinds.find((candidate) => candidate.aliases.includes(resource));
+    if (kind === undefined)
+      problems.push(unsupported(source, `annotation ${OWNERS_ANNOTATION}: ${clip(entry)}`, kinds));
+    else if (!found.some((other) => other.kind === kind.kind && other.name === name)) {
+      found.push({ kind: kind.kind, name, uid: undefined });
+    }
+  }
+  return { optIns: found, problems };
+}
+
+/** What keeps an opt-in from taking effect, or undefined. `workload` is the one of that kind and name, if there is one. */
+export function problemOf(
+  source: ConfigObject,
+  optIn: OptIn,
+  workload: Workload | undefined,
+  referenced: boolean,
+): Problem | undefined {
+  const owner = display(optIn);
+  const self = display(source);
+  if (workload === undefined) {
+    const note =
+      optIn.uid === undefined
+        ? `${owner} does not exist in namespace ${source.namespace}; ${self} rolls out once it is created`
+        : `${owner} does not exist in namespace ${source.namespace}, and Kubernetes deletes objects whose owners do not exist; run: kubectl set-owner ${self} ${owner} --remove`;
+    return { reason: REASONS.ownerNotFound, note };
+  }
+  if (optIn.uid !== undefined && optIn.uid !== workload.uid) {
+    const note = `the owner reference to ${owner} has uid ${optIn.uid}, but ${owner} has uid ${workload.uid} (was it recreated?); run: kubectl set-owner ${self} ${owner}`;
+    return { reason: REASONS.ownerUidMismatch, note };
+  }
+  if (!referenced) {
+    const note = `${owner} does not reference ${self}; mount it (kubectl set-volume ${owner} -t configmap --configmap-name ${source.name} --mount-path PATH), or take the owner away (kubectl set-owner ${self} ${owner} --remove)`;
+    return { reason: REASONS.notReferenced, note };
+  }
+  return undefined;
+}
+
+/** True when a person opted in every source that the workload references. */
+export function managesAll(workload: Workload): boolean {
+  return workload.labels[MANAGED_LABEL] === 'all';
+}
+
+/** The entries of the owners annotation, trimmed. */
+export function declaredEntries(source: { readonly declaredOwners: string | undefined }): string[] {
+  return (source.declaredOwners ?? '')
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '');
+}
+
+function groupOf(owner: OwnerReference): string {
+  return owner.apiVersion.includes('/') ? (owner.apiVersion.split('/')[0] ?? '') : '';
+}
+
+function unsupported(source: ConfigObject, what: string, kinds: readonly KindName[]): Problem {
+  const names = kinds.map((kind) => kind.kind).join(', ');
+  const note = `${what}: this kind cannot own ${display(source)} (supported: ${names}); nothing is rolled out for it`;
+  return { reason: REASONS.ownerKindUnsupported, note };
+}
+
+// Notes of Events hold 1,024 characters at most.
+function clip(text: string): string {
+  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+}

@@ -1,0 +1,150 @@
+// One snapshot: who owns it, what was rolled to it, and whether anybody needs it still.
+
+import { type Action, NOTHING, type Plan } from './actions.ts';
+import { OWNERS_ANNOTATION, REASONS, ROLLED_RECORD_PREFIX, rolledHashLabel } from './names.ts';
+import type { KindName } from './opt-in.ts';
+import { warn } from './plan-source.ts';
+import { ownerReference, snapshotNames } from './snapshot.ts';
+import {
+  type ConfigObject,
+  display,
+  type OwnerReference,
+  type Revision,
+  refOf,
+  type SnapshotInfo,
+  type Workload,
+} from './types.ts';
+
+export interface SnapshotObservation {
+  readonly snapshot: ConfigObject & { readonly snapshot: SnapshotInfo };
+  /** The hash of the source's content now; undefined when the source is gone. */
+  readonly currentHash: string | undefined;
+  /** Workloads whose template names the snapshot. */
+  readonly users: readonly Workload[];
+  /** Workloads that the source opts in. */
+  readonly optedIn: readonly Workload[];
+  /** Other workloads that own the snapshot, by reference. */
+  readonly strangers: readonly Workload[];
+  /** Revisions, of any workload, that mount it. */
+  readonly revisions: readonly Revision[];
+  /** The highest record of each workload (by uid) among all snapshots of the source. */
+  readonly highestRecords: Readonly<Record<string, number>>;
+  readonly kinds: readonly KindName[];
+  readonly graceMs: number;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+// The revision shows up within moments of the patch. A record waits for it, so that both are one write.
+const REVISION_WAIT_MS = 5000;
+
+/** What to do about one snapshot. */
+export function planSnapshot(observed: SnapshotObservation): Plan {
+  const { snapshot, now, graceMs } = observed;
+  if (snapshot.deleting) return NOTHING;
+  const age = now - snapshot.createdAt;
+  if (isUnused(observed)) {
+    if (age < graceMs) return { actions: [], requeueAfterMs: graceMs - age };
+    return {
+      actions: [
+        {
+          type: 'DeleteSnapshot',
+          target: targetOf(snapshot),
+          resourceVersion: snapshot.resourceVersion,
+          why: 'nothing mounts it',
+        },
+      ],
+    };
+  }
+  const owners = desiredOwners(observed);
+  const records = missingRecords(observed);
+  const actions = byHand(observed);
+  if (owners === undefined) {
+    if (Object.keys(records).length === 0) return { actions };
+    if (awaitsRevision(observed, records) && age < REVISION_WAIT_MS)
+      return { actions, requeueAfterMs: REVISION_WAIT_MS - age };
+  }
+  const annotations = Object.fromEntries(
+    Object.entries(records).map(([uid, generation]) => [`${ROLLED_RECORD_PREFIX}${uid}`, `${generation}`]),
+  );
+  const write: Action = {
+    type: 'PatchMetadata',
+    target: targetOf(snapshot),
+    resourceVersion: snapshot.resourceVersion,
+    ...(owners && { ownerReferences: owners }),
+    ...(Object.keys(annotations).length > 0 && { annotations }),
+    why: owners ? `owned by ${owners.map(display).join(', ')}` : 'rolled out',
+  };
+  return { actions: [write, ...actions] };
+}
+
+// Undefined when the owners are right. Only ever adds, and drops workloads whose template has moved on: what else is
+// there is the garbage collector's business, and never are all owners dropped, which would keep the snapshot for ever.
+function desiredOwners(observed: SnapshotObservation): readonly OwnerReference[] | undefined {
+  const { snapshot, users, revisions } = observed;
+  const dropped = new Set(movedOn(observed).map(({ uid }) => uid));
+  const present = new Set(snapshot.owners.map(({ uid }) => uid));
+  const missing = [...revisions, ...users].filter(({ uid, deleting }) => !present.has(uid) && !deleting);
+  const kept = snapshot.owners.filter(({ uid }) => !dropped.has(uid));
+  const owners = [...kept, ...missing.map(ownerReference)];
+  return owners.length === 0 || (missing.length === 0 && dropped.size === 0) ? undefined : owners;
+}
+
+// Owners that the controller once set, whose template names the snapshot no more, and who are not about to roll to it.
+function movedOn(observed: SnapshotObservation): readonly Workload[] {
+  const { snapshot, users, optedIn, strangers } = observed;
+  const using = new Set(users.map(({ uid }) => uid));
+  const owning = new Set(snapshot.owners.map(({ uid }) => uid));
+  const rolledOnce = strangers.filter(({ uid }) => snapshot.snapshot.records[uid] !== undefined);
+  return [...optedIn, ...rolledOnce].filter(
+    (workload) => owning.has(workload.uid) && !using.has(workload.uid) && !isPending(observed, workload),
+  );
+}
+
+function isPending({ snapshot, currentHash }: SnapshotObservation, workload: Workload): boolean {
+  const { source, hash } = snapshot.snapshot;
+  return hash === currentHash && workload.labels[rolledHashLabel(snapshot.kind, source)] !== hash;
+}
+
+// The state label is the truth; the record is there for when the label is lost.
+function missingRecords({ snapshot, users, optedIn, highestRecords }: SnapshotObservation): Record<string, number> {
+  const { source, hash, records } = snapshot.snapshot;
+  const label = rolledHashLabel(snapshot.kind, source);
+  const missing: Record<string, number> = {};
+  for (const workload of [...users, ...optedIn]) {
+    const highest = highestRecords[workload.uid];
+    if (workload.labels[label] !== hash || (highest !== undefined && records[workload.uid] === highest)) continue;
+    missing[workload.uid] = Math.max(workload.generation, (highest ?? 0) + 1);
+  }
+  return missing;
+}
+
+function awaitsRevision({ users, revisions }: SnapshotObservation, records: Readonly<Record<string, number>>): boolean {
+  return users.some(({ uid }) => uid in records && !revisions.some((revision) => revision.workload?.uid === uid));
+}
+
+// Not current, mounted nowhere, and owned by nobody but workloads that have moved on, or by nobody at all. The caller
+// looks once more at the live cluster, pods included, before it deletes.
+function isUnused(observed: SnapshotObservation): boolean {
+  const { snapshot, users, revisions, currentHash } = observed;
+  const { source, hash } = snapshot.snapshot;
+  if (users.length > 0 || revisions.length > 0 || hash === currentHash) return false;
+  if (!snapshotNames(source, hash).includes(snapshot.name)) return false;
+  const dropped = new Set(movedOn(observed).map(({ uid }) => uid));
+  return snapshot.owners.every(({ uid }) => dropped.has(uid));
+}
+
+function byHand({ snapshot, strangers, users }: SnapshotObservation): Action[] {
+  const using = new Set(users.map(({ uid }) => uid));
+  const given = strangers
+    .filter(({ uid }) => !using.has(uid) && snapshot.snapshot.records[uid] === undefined)
+    .map(display);
+  if (snapshot.declaredOwners !== undefined) given.push(`annotation ${OWNERS_ANNOTATION}`);
+  if (given.length === 0) return [];
+  const note = `${display(snapshot)} is a snapshot of configmap/${snapshot.snapshot.source}, and was given an owner by hand (${given.join(', ')}); nothing rolls out from a snapshot: undo that, and set the owner of configmap/${snapshot.snapshot.source}`;
+  return [warn(snapshot, { reason: REASONS.snapshotOwned, note })];
+}
+
+function targetOf(snapshot: ConfigObject) {
+  return refOf({ apiVersion: 'v1', ...snapshot });
+}

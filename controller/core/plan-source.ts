@@ -1,0 +1,82 @@
+// One source: say what is wrong with its opt-ins, label it, and make the snapshot that its workloads are about to need.
+
+import { type Action, type EventAction, NOTHING, type Plan } from './actions.ts';
+import type { Decision } from './decide.ts';
+import { REASONS, SOURCE_LABEL, sourceLabelValue } from './names.ts';
+import type { Problem } from './opt-in.ts';
+import { snapshotManifest } from './snapshot.ts';
+import { type ConfigObject, type Content, display, refOf, type Workload } from './types.ts';
+
+export interface SourceContent extends Content {
+  readonly immutable: boolean;
+}
+
+export interface SourceObservation {
+  readonly source: ConfigObject;
+  /** What is wrong with its opt-ins. */
+  readonly problems: readonly Problem[];
+  /** True when the source itself names an owner; false when a workload asked for all that it references. */
+  readonly optsIn: boolean;
+  readonly immutable: boolean;
+  /** Every workload that it opts in and that references it, with what was decided for it. */
+  readonly users: readonly { readonly workload: Workload; readonly decision: Decision }[];
+  readonly hash: string | undefined;
+  /** Read only when a snapshot has to be made. */
+  readonly content: Content | undefined;
+  /** All names that the snapshot could have are taken by other objects. */
+  readonly namesTaken: boolean;
+}
+
+/** What to do about one source. Its workloads are looked at after it, by their own plans. */
+export function planSource(observed: SourceObservation): Plan {
+  const { source, users, hash, content } = observed;
+  if (source.deleting) return NOTHING;
+  const events = observed.problems.map((problem) => warn(source, problem));
+  if (users.length === 0) return { actions: events };
+  if (observed.immutable) {
+    // Under `managed: all` an immutable source is no mistake: it cannot change, so there is nothing to roll out.
+    const note = `${display(source)} is immutable: it cannot change, so nothing will ever roll out; take its owner away, or recreate it without immutable`;
+    return { actions: observed.optsIn ? [...events, warn(source, { reason: REASONS.sourceImmutable, note })] : events };
+  }
+  if (source.sourceLabel !== sourceLabelValue(source.name)) return { actions: [labelSource(source), ...events] };
+
+  const waiting = users.filter(({ decision }) => decision.needsSnapshot);
+  const snapshot = waiting[0]?.decision.source.snapshot;
+  if (waiting.length > 0 && observed.namesTaken) {
+    const note = `every name that a snapshot of ${display(source)} (hash ${hash}) could have is taken by another ConfigMap; delete or rename configmap/${source.name}-${hash}`;
+    return { actions: [...events, warn(source, { reason: REASONS.snapshotNameTaken, note })] };
+  }
+  if (snapshot === undefined || snapshot.ready || hash === undefined || content === undefined)
+    return { actions: events };
+  const manifest = snapshotManifest(
+    source,
+    snapshot.name,
+    hash,
+    content,
+    waiting.map(({ workload }) => workload),
+  );
+  return { actions: [{ type: 'CreateSnapshot', manifest, why: `content of ${display(source)}` }, ...events] };
+}
+
+// Done before the first snapshot is made, so that the version that the snapshot notes is the labelled source's: a
+// restarted controller then knows the hash without reading the content.
+function labelSource(source: ConfigObject): Action {
+  return {
+    type: 'PatchMetadata',
+    target: refOf({ apiVersion: 'v1', ...source }),
+    labels: { [SOURCE_LABEL]: sourceLabelValue(source.name) },
+    why: 'its snapshots carry the same label',
+  };
+}
+
+/** A warning on a ConfigMap that stays true until a person acts: said once. */
+export function warn(object: ConfigObject, { reason, note }: Problem): EventAction {
+  return {
+    type: 'Event',
+    severity: 'Warning',
+    reason,
+    note,
+    regarding: refOf({ apiVersion: 'v1', ...object }),
+    once: true,
+  };
+}

@@ -1,0 +1,110 @@
+// The words of docs/semantics.md as types: what the core sees of the cluster. These are projections, made when an
+// object arrives, so that caches hold hundreds of bytes an object and never any content.
+
+/** The kinds of object that hold configuration. */
+export type SourceKind = 'ConfigMap';
+
+export interface OwnerReference {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly controller?: boolean;
+  readonly blockOwnerDeletion?: boolean;
+}
+
+/** Names an object, with the uid that tells it from another of the same name. */
+export interface ObjectRef {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
+interface Meta {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly deleting: boolean;
+}
+
+/** What makes a ConfigMap a snapshot. */
+export interface SnapshotInfo {
+  readonly source: string;
+  readonly hash: string;
+  readonly sourceUid: string | undefined;
+  readonly sourceResourceVersion: string | undefined;
+  /** Workload uid → generation at which that workload was last rolled to this snapshot. */
+  readonly records: Readonly<Record<string, number>>;
+}
+
+/** A ConfigMap's metadata: a source, a snapshot, or neither. */
+export interface ConfigObject extends Meta {
+  readonly kind: SourceKind;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+  readonly owners: readonly OwnerReference[];
+  readonly declaredOwners: string | undefined;
+  readonly sourceLabel: string | undefined;
+  readonly snapshot: SnapshotInfo | undefined;
+}
+
+/** A place in a pod template that names a source or a snapshot. */
+export interface Reference {
+  readonly kind: SourceKind;
+  readonly name: string;
+  /** JSON pointer to the name, from the pod template. */
+  readonly pointer: string;
+  readonly optional: boolean;
+}
+
+/** A pod template, reduced to what decides. */
+export interface TemplateInfo {
+  readonly references: readonly Reference[];
+  /** Digest of the template but for the names that it references: equal for a raw template and its pinned twin. */
+  readonly shape: string;
+}
+
+export interface Workload extends Meta, TemplateInfo {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly generation: number;
+  /** JSON pointer to the pod template. */
+  readonly templatePointer: string;
+  /** Our own labels only. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly hasLabels: boolean;
+  readonly hasAnnotations: boolean;
+  readonly cause: string | undefined;
+  readonly ownCause: string | undefined;
+}
+
+/** One entry of a workload's rollout history. */
+export interface Revision extends Meta, TemplateInfo {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly workload: { readonly kind: string; readonly name: string; readonly uid: string } | undefined;
+  readonly number: number;
+  readonly cause: string | undefined;
+  /** Neither wants nor has pods. */
+  readonly scaledDown: boolean;
+}
+
+/** What a source or a snapshot carries. Keys are the files, values the text or base64. */
+export interface Content {
+  readonly data: Readonly<Record<string, string>>;
+  readonly binaryData: Readonly<Record<string, string>>;
+}
+
+/** `kind/name` in lower case, as kubectl prints objects. */
+export function display(object: { readonly kind: string; readonly name: string }): string {
+  return `${object.kind.toLowerCase()}/${object.name}`;
+}
+
+/** The reference to an object that Events, patches and owner references need. */
+export function refOf(object: ObjectRef): ObjectRef {
+  const { apiVersion, kind, namespace, name, uid } = object;
+  return { apiVersion, kind, namespace, name, uid };
+}

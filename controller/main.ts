@@ -1,0 +1,85 @@
+// The composition root of the controller: the only file that touches the process.
+
+import { hostname } from 'node:os';
+import packageJson from '../package.json' with { type: 'json' };
+import { applyTo, dryRun } from './app/apply.ts';
+import { ContentIndex } from './app/content-index.ts';
+import { runControllers } from './app/controllers.ts';
+import { Observer } from './app/observe.ts';
+import { Reconciler } from './app/reconcile.ts';
+import { connect, makeQueues } from './app/triggers.ts';
+import { World } from './app/world.ts';
+import { type Config, Exit, readConfig } from './config.ts';
+import { KubeClient } from './kube/client.ts';
+import { KubeCluster } from './kube/cluster.ts';
+import { EventRecorder } from './kube/events.ts';
+import { loadKubeConfig } from './kube/kubeconfig.ts';
+import { reflectorsOf } from './kube/reflectors.ts';
+import { makeLog } from './logger.ts';
+import { WORKLOAD_KINDS } from './workloads/kinds.ts';
+
+// Less than a pod's default grace period of 30 s, so that an unclean end is ours to report.
+const DRAIN_MS = 25_000;
+
+async function main(): Promise<void> {
+  const config = readConfig(process.argv.slice(2), process.env, packageJson.version);
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
+  await run(config, stop.signal);
+}
+
+async function run(config: Config, stop: AbortSignal): Promise<void> {
+  const log = makeLog(config);
+  const { kubeconfig, context } = config;
+  const loaded = loadKubeConfig({ env: process.env, ...(kubeconfig && { kubeconfig }), ...(context && { context }) });
+  const client = new KubeClient(loaded.config, { userAgent: `config-rollout-controller/${packageJson.version}` });
+  const events = new EventRecorder(client, hostname(), log);
+  const cluster = new KubeCluster(client, WORKLOAD_KINDS, (event) => {
+    if (!config.dryRun) events.emit(event);
+  });
+
+  const world = new World(WORKLOAD_KINDS, log);
+  const index = new ContentIndex();
+  const queues = makeQueues();
+  const observer = new Observer(world, index, cluster, Date.now);
+  const apply = config.dryRun
+    ? dryRun((line) => process.stdout.write(`${line}\n`))
+    : applyTo(cluster, world, index, Date.now, log);
+  const reconciler = new Reconciler(observer, apply, cluster, config);
+  connect(world, index, queues, (workload) => reconciler.forget(workload));
+
+  const where = config.namespaces.length > 0 ? `namespaces ${config.namespaces.join(', ')}` : 'all namespaces';
+  log('info', `config-rollout ${packageJson.version} starts on ${where}${config.dryRun ? ' (dry run)' : ''}`);
+  const reflectors = reflectorsOf(client, world, config.namespaces, log);
+  const reflecting = reflectors.map((reflector) => reflector.run(stop));
+  const stopped = new Promise<'stopped'>((resolve) =>
+    stop.addEventListener('abort', () => resolve('stopped'), { once: true }),
+  );
+  const state = await Promise.race([
+    Promise.all(reflectors.map(({ synced }) => synced)).then(() => 'synced' as const),
+    stopped,
+  ]);
+  if (state === 'synced') {
+    log('info', 'caches are complete; working', { configMaps: world.configMaps.size });
+    stop.addEventListener('abort', () => setTimeout(giveUp, DRAIN_MS, log).unref(), { once: true });
+    await runControllers({ world, queues, reconciler }, { concurrency: config.concurrency, log, stop });
+  }
+  await Promise.all([...reflecting, events.flush()]);
+  client.close();
+  log('info', 'stopped');
+}
+
+function giveUp(log: ReturnType<typeof makeLog>): void {
+  log('error', `work in progress did not end within ${DRAIN_MS / 1000} s`);
+  process.exit(1);
+}
+
+main().catch((error: unknown) => {
+  if (error instanceof Exit) {
+    (error.code === 0 ? process.stdout : process.stderr).write(error.text);
+    process.exitCode = error.code;
+    return;
+  }
+  process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});
