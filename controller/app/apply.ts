@@ -27,9 +27,8 @@ export function applyTo(port: ClusterPort, world: World, index: ContentIndex, no
   return async (key, plan) => {
     for (const action of plan.actions) {
       await applier.carryOut(action);
-      // An Event repeats in words what the line before it says.
-      if (action.type !== 'Event' || action.severity === 'Warning')
-        log('info', describeAction(action), { key, ...fields(action) });
+      const line = report(action);
+      if (line) log('info', line.message, { key, ...line.fields });
     }
   };
 }
@@ -115,13 +114,23 @@ class Applier {
   }
 }
 
-function fields(action: Action): Record<string, unknown> {
+// One line a decision: what was done to what, and why; the key says for whom.
+// Events are logged when, and if, they are sent.
+function report(action: Action): { message: string; fields: Record<string, unknown> } | undefined {
   switch (action.type) {
     case 'CreateSnapshot':
-      return { action: action.type, snapshot: action.manifest.metadata.name };
+      return { message: 'snapshot created', fields: { snapshot: action.manifest.metadata.name, reason: action.why } };
+    case 'PatchMetadata':
+      return { message: 'metadata patched', fields: { object: display(action.target), reason: action.why } };
+    case 'PatchWorkload':
+      return { message: 'workload patched', fields: { object: display(action.target), reason: action.why } };
+    case 'DeleteSnapshot':
+      return { message: 'snapshot swept', fields: { snapshot: action.target.name, reason: action.why } };
+    case 'DeleteRevision':
+      return { message: 'revision deleted', fields: { object: display(action.target), reason: action.why } };
     case 'Event':
-      return { action: action.type, reason: action.reason, object: display(action.regarding) };
+      return undefined;
     default:
-      return { action: action.type, object: display(action.target), reason: action.why };
+      return action satisfies never;
   }
 }

@@ -144,6 +144,8 @@ function kindOf({ status, reason, message, details }: ApiError): FailureKind {
     case 409:
       return reason === 'AlreadyExists' ? 'AlreadyExists' : 'Conflict';
     case 403:
+      // A namespace on its way out takes no new objects; that is no matter of rights.
+      if (message.includes('because it is being terminated')) return 'Conflict';
       return message.includes('exceeded quota') ? 'QuotaExceeded' : 'Forbidden';
     case 422:
       // A failed JSON Patch `test` names no field; what validation refuses does.

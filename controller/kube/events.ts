@@ -74,6 +74,7 @@ export class EventRecorder {
     }
     await this.#client.request('POST', resourcePath(EVENTS, regarding.namespace), { body: this.#body(event, name) });
     if (once) this.#said.set(key, true);
+    if (event.severity === 'Warning') this.#log('warn', event.note, { reason: event.reason, object: key });
   }
 
   async #exists(namespace: string, name: string): Promise<boolean> {

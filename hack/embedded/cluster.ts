@@ -1,0 +1,131 @@
+// The whole life of one cluster: up, down, and what is known of it in between. Tests and the demo import this.
+
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { type BinaryFolder, findBinaries, type K3sSource } from './binaries.ts';
+import { startControlPlane, startStandIn } from './control-plane.ts';
+import { removeK3s, startK3s } from './k3s.ts';
+import { withLock } from './lock.ts';
+import { removeTraces } from './node-traces.ts';
+import { type Layout, layout, resolveDataDir } from './paths.ts';
+import { Problem } from './problem.ts';
+import { stop } from './processes.ts';
+import { nodeObstacle, startNode } from './real-node.ts';
+import { type Log, Starter, timed } from './starter.ts';
+import { deadComponents, emptyState, type NodeKind, readState, type State } from './state.ts';
+
+export interface Cluster {
+  readonly dataDir: string;
+  /** Path of the kubeconfig. */
+  readonly kubeconfig: string;
+  /** Path of the audit log: one JSON object a line. */
+  readonly auditLog: string;
+  readonly server: string;
+  readonly node: NodeKind;
+}
+
+export interface UpOptions {
+  readonly dataDir?: string;
+  /** A real kubelet, where the machine allows it. */
+  readonly node?: boolean;
+  readonly log?: (line: string) => void;
+  /** Gives up, and leaves nothing behind. */
+  readonly signal?: AbortSignal;
+}
+
+const silent: Log = () => undefined;
+const ATTEMPTS = 3;
+
+export async function up({ dataDir, node = false, log = silent, signal }: UpOptions): Promise<Cluster> {
+  const files = layout(resolveDataDir(dataDir));
+  return exclusively(files, log, async () => {
+    const state = readState(files);
+    if (state !== undefined && isRunning(state)) {
+      log(`The cluster in ${files.dataDir} is running already, at ${state.server} (node: ${nodeText(state)}).`);
+      return describe(files, state);
+    }
+    if (state === undefined) refuseForeignFolder(files);
+    else await clearAway(files, state, 'Clearing away what is left of an earlier cluster', log);
+    return timed(log, 'The cluster is ready', () => create(files, node, log, signal));
+  });
+}
+
+export async function down(dataDir?: string, log: Log = silent): Promise<void> {
+  const files = layout(resolveDataDir(dataDir));
+  await exclusively(files, log, async () => {
+    const state = readState(files);
+    if (state === undefined) log(`There is no cluster in ${files.dataDir}.`);
+    else await clearAway(files, state, `The cluster in ${files.dataDir} is stopped and removed`, log);
+  });
+}
+
+export function isRunning(state: State): boolean {
+  return state.ready && deadComponents(state).length === 0;
+}
+
+export function nodeText({ node, nodeReason }: State): string {
+  return nodeReason === undefined ? node : `${node} (${nodeReason})`;
+}
+
+/** Two commands never work on the same cluster at the same time. The lock lies beside the folder: `down` removes that. */
+async function exclusively<T>(files: Layout, log: Log, work: () => Promise<T>): Promise<T> {
+  mkdirSync(dirname(files.dataDir), { recursive: true });
+  const onWait = (pid: number) => log(`Waiting for process ${pid}, which is at work on ${files.dataDir}.`);
+  return withLock(files.lock, onWait, work);
+}
+
+function refuseForeignFolder(files: Layout): void {
+  if (existsSync(files.dataDir) && readdirSync(files.dataDir).length > 0) {
+    throw new Problem(`${files.dataDir} holds something else: choose an empty or a new folder with --data.`);
+  }
+}
+
+function describe(files: Layout, { server, node }: State): Cluster {
+  return { dataDir: files.dataDir, kubeconfig: files.kubeconfig, auditLog: files.auditLog, server, node };
+}
+
+async function create(files: Layout, node: boolean, log: Log, signal: AbortSignal | undefined): Promise<Cluster> {
+  const source = await findBinaries(node, log, signal);
+  log(`Using ${source.kind === 'k3s' ? `Docker and ${source.image}` : source.folder}`);
+  for (let attempt = 1; ; attempt += 1) {
+    mkdirSync(files.dataDir, { recursive: true, mode: 0o700 });
+    const starter = new Starter(files, emptyState, log, signal);
+    try {
+      await start(starter, source, node);
+      starter.note({ ready: true });
+      return describe(files, starter.state);
+    } catch (error) {
+      const again = attempt < ATTEMPTS && signal?.aborted !== true && lostItsPort(starter.state);
+      await clearAway(files, starter.state, 'Stopped what had been started', log);
+      if (!again) throw error;
+      log('A port was taken by somebody else in the meantime: trying again with others.');
+    }
+  }
+}
+
+function lostItsPort({ components }: State): boolean {
+  return components.some(({ log }) => existsSync(log) && readFileSync(log, 'utf8').includes('address already in use'));
+}
+
+async function start(starter: Starter, source: BinaryFolder | K3sSource, node: boolean): Promise<void> {
+  if (source.kind === 'k3s') return startK3s(starter, source.image);
+  starter.note({ binaries: source.folder });
+  const obstacle = node ? await nodeObstacle(starter.files, source) : undefined;
+  if (node && obstacle === undefined) return startNode(starter, source);
+  if (obstacle !== undefined) starter.log(`No real node here: ${obstacle}. A stand-in takes its place.`);
+  const network = { serviceRange: '10.96.0.0/16', advertised: '192.0.2.1' };
+  const plane = await startControlPlane(starter, { binaries: source, network, realNode: false });
+  await startStandIn(starter, plane);
+  starter.note({ node: 'stand-in', nodeReason: obstacle });
+  plane.api.close();
+}
+
+/** Nothing in here is worth a goodbye: all of it is thrown away. */
+async function clearAway(files: Layout, state: State, sentence: string, log: Log): Promise<void> {
+  await timed(log, sentence, async () => {
+    for (const component of state.components.toReversed()) await stop(component.process, 0);
+    if (state.container !== undefined) await removeK3s(state.container);
+    if (state.traces !== undefined) await removeTraces(files, state);
+    rmSync(files.dataDir, { recursive: true, force: true, maxRetries: 5 });
+  });
+}

@@ -1,0 +1,76 @@
+// The real executable, in a process of its own, under the ServiceAccount's token.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+
+export interface Controller {
+  /** Lines of the log, parsed. */
+  readonly log: readonly Record<string, unknown>[];
+  readonly stdout: readonly string[];
+  /** SIGTERM; gives the exit code. */
+  stop(): Promise<number | null>;
+  /** SIGKILL. */
+  kill(): Promise<void>;
+}
+
+export interface ControllerOptions {
+  readonly args?: readonly string[];
+  readonly kubeconfig?: string;
+}
+
+const READY = 'caches are complete; working';
+
+/** Resolves when its caches are complete. Throws with its output when it exits before. */
+export async function startController({ args = [], kubeconfig }: ControllerOptions = {}): Promise<Controller> {
+  const config = kubeconfig ?? env('TEST_CONTROLLER_KUBECONFIG');
+  const flags = [
+    '--kubeconfig',
+    config,
+    '--log-format',
+    'json',
+    '--log-level',
+    'debug',
+    '--sweep-grace',
+    '3s',
+    ...args,
+  ];
+  const child = spawn(process.execPath, ['dist/config-rollout-controller', ...flags], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const log: Record<string, unknown>[] = [];
+  const stdout: string[] = [];
+  createInterface({ input: child.stdout }).on('line', (line) => stdout.push(line));
+  const ready = new Promise<void>((resolve, reject) => {
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      log.push(line.startsWith('{') ? JSON.parse(line) : { message: line });
+      if (line.includes(READY)) resolve();
+    });
+    child.once('exit', (code) =>
+      reject(new Error(`the controller exited with ${code}: ${JSON.stringify(log.slice(-5))}`)),
+    );
+  });
+  await ready;
+  return {
+    log,
+    stdout,
+    stop: async () => (await end(child, 'SIGTERM')) as number | null,
+    kill: async () => {
+      await end(child, 'SIGKILL');
+    },
+  };
+}
+
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<unknown> {
+  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+  const exit = once(child, 'exit');
+  child.kill(signal);
+  const [code] = await exit;
+  return code;
+}
+
+export function env(name: string): string {
+  const value = process.env[name];
+  if (value === undefined) throw new Error(`${name} is not set: run the integration tests through npm run integration`);
+  return value;
+}

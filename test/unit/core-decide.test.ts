@@ -1,0 +1,335 @@
+import { describe, expect, test } from '@jest/globals';
+import { decide, type Pins, referencesTo, type SourceView } from '../../controller/core/decide.ts';
+import { rolledHashLabel } from '../../controller/core/names.ts';
+import type { Revision } from '../../controller/core/types.ts';
+import { aRevision, aSource, aTemplate, aWorkload, H1, H2, H3, pinned, pinsOf } from '../support/builders.ts';
+
+const LABEL = rolledHashLabel('ConfigMap', 'foo');
+const FOO1 = pinned('foo', H1);
+const FOO2 = pinned('foo', H2);
+const FOO3 = pinned('foo', H3);
+const ALL = pinsOf(['foo', H1], ['foo', H2], ['foo', H3], ['bar', H1]);
+
+interface Row {
+  /** What the template mounts. */
+  readonly mounts: readonly string[];
+  /** The state label. */
+  readonly label?: string;
+  /** What the snapshots record; `current` is always H2. */
+  readonly recorded?: string;
+  readonly revisions?: readonly Revision[];
+  readonly pins?: Pins;
+  readonly hold?: boolean;
+  readonly source?: Partial<SourceView>;
+
+  readonly rolls: boolean;
+  /** What the template mounts afterwards. */
+  readonly becomes: readonly string[];
+  /** The label that is written. */
+  readonly writes?: string;
+  readonly needsSnapshot: boolean;
+}
+
+const history = [aRevision({ number: 4, mounts: [FOO2] }), aRevision({ number: 5, mounts: [FOO1] })];
+const rawHistory = [aRevision({ number: 1 })];
+
+const TABLE: Readonly<Record<string, Row>> = {
+  // rolled ≠ current
+  'changed content: the pin moves, and the label with it': {
+    mounts: [FOO1],
+    label: H1,
+    rolls: true,
+    becomes: [FOO2],
+    writes: H2,
+    needsSnapshot: true,
+  },
+  'changed content and a raw template': {
+    mounts: ['foo'],
+    label: H1,
+    revisions: history,
+    rolls: true,
+    becomes: [FOO2],
+    writes: H2,
+    needsSnapshot: true,
+  },
+  'changed content while undone': {
+    mounts: [FOO3],
+    label: H1,
+    rolls: true,
+    becomes: [FOO2],
+    writes: H2,
+    needsSnapshot: true,
+  },
+  'changed content that the template names already': {
+    mounts: [FOO2],
+    label: H1,
+    rolls: true,
+    becomes: [FOO2],
+    writes: H2,
+    needsSnapshot: true,
+  },
+  'several references, raw, pinned to various contents, and of another source': {
+    mounts: ['foo', FOO1, 'bar', FOO3, 'pinless'],
+    label: H1,
+    rolls: true,
+    becomes: [FOO2, FOO2, 'bar', FOO2, 'pinless'],
+    writes: H2,
+    needsSnapshot: true,
+  },
+  // rolled = current
+  'nothing changed': { mounts: [FOO2], label: H2, rolls: false, becomes: [FOO2], needsSnapshot: false },
+  'undone: the older pin stays': { mounts: [FOO1], label: H2, rolls: false, becomes: [FOO1], needsSnapshot: false },
+  'pinned by hand to a content that no revision mounts': {
+    mounts: [FOO3],
+    label: H2,
+    revisions: history,
+    rolls: false,
+    becomes: [FOO3],
+    needsSnapshot: false,
+  },
+  'made raw by an apply: back to the newest pinned revision, which may be an undone one': {
+    mounts: ['foo'],
+    label: H2,
+    revisions: history,
+    rolls: false,
+    becomes: [FOO1],
+    needsSnapshot: false,
+  },
+  'made raw, and the newest revision is the raw one': {
+    mounts: ['foo'],
+    label: H2,
+    revisions: [...history, aRevision({ number: 6 })],
+    rolls: false,
+    becomes: [FOO1],
+    needsSnapshot: false,
+  },
+  'made raw, whatever the order in which revisions come': {
+    mounts: ['foo'],
+    label: H2,
+    revisions: history.toReversed(),
+    rolls: false,
+    becomes: [FOO1],
+    needsSnapshot: false,
+  },
+  'made raw, and the newest pinned revision mounts a snapshot that is gone': {
+    mounts: ['foo'],
+    label: H2,
+    revisions: history,
+    pins: pinsOf(['foo', H1, 'gone'], ['foo', H2]),
+    rolls: false,
+    becomes: [FOO2],
+    needsSnapshot: false,
+  },
+  'made raw, with no pinned revision: the current content': {
+    mounts: ['foo'],
+    label: H2,
+    revisions: rawHistory,
+    rolls: false,
+    becomes: [FOO2],
+    needsSnapshot: true,
+  },
+  'made raw, with pinned revisions of another source only': {
+    mounts: ['foo'],
+    label: H2,
+    revisions: [aRevision({ number: 9, mounts: [pinned('bar', H1)] })],
+    rolls: false,
+    becomes: [FOO2],
+    needsSnapshot: true,
+  },
+  'a second mount was added by hand, raw: only that one is pinned': {
+    mounts: [FOO1, 'foo'],
+    label: H2,
+    revisions: history,
+    rolls: false,
+    becomes: [FOO1, FOO1],
+    needsSnapshot: false,
+  },
+  // no label
+  'never rolled': { mounts: ['foo'], rolls: true, becomes: [FOO2], writes: H2, needsSnapshot: true },
+  'never rolled, though pinned to the current content by hand': {
+    mounts: [FOO2],
+    rolls: true,
+    becomes: [FOO2],
+    writes: H2,
+    needsSnapshot: true,
+  },
+  'label lost, the record says that the current content was rolled: it is written again, an undo stays': {
+    mounts: [FOO1],
+    recorded: H2,
+    rolls: false,
+    becomes: [FOO1],
+    writes: H2,
+    needsSnapshot: false,
+  },
+  'label lost by a replace that made the template raw as well': {
+    mounts: ['foo'],
+    recorded: H2,
+    revisions: history,
+    rolls: false,
+    becomes: [FOO1],
+    writes: H2,
+    needsSnapshot: false,
+  },
+  'label lost, the record says that another content was rolled': {
+    mounts: [FOO1],
+    recorded: H1,
+    rolls: true,
+    becomes: [FOO2],
+    writes: H2,
+    needsSnapshot: true,
+  },
+  'label there: the record is not asked': {
+    mounts: [FOO1],
+    label: H2,
+    recorded: H1,
+    rolls: false,
+    becomes: [FOO1],
+    needsSnapshot: false,
+  },
+  'label there but older: the record is not asked': {
+    mounts: [FOO1],
+    label: H1,
+    recorded: H2,
+    rolls: true,
+    becomes: [FOO2],
+    writes: H2,
+    needsSnapshot: true,
+  },
+  // hold
+  'held: pinned references stay, nothing is recorded': {
+    mounts: [FOO1],
+    label: H1,
+    revisions: history,
+    hold: true,
+    rolls: true,
+    becomes: [FOO1],
+    needsSnapshot: false,
+  },
+  'held: raw references are pinned to what ran before': {
+    mounts: ['foo'],
+    label: H1,
+    revisions: history,
+    hold: true,
+    rolls: true,
+    becomes: [FOO1],
+    needsSnapshot: false,
+  },
+  'held: a lost label is not written': {
+    mounts: [FOO1],
+    recorded: H2,
+    hold: true,
+    rolls: false,
+    becomes: [FOO1],
+    needsSnapshot: false,
+  },
+  'held with nothing to go back to: raw references stay': {
+    mounts: ['foo'],
+    label: H1,
+    revisions: rawHistory,
+    hold: true,
+    rolls: true,
+    becomes: ['foo'],
+    needsSnapshot: true,
+  },
+  // missing snapshot
+  'the snapshot of the current content was deleted: it is needed again, the template stays': {
+    mounts: [FOO2],
+    label: H2,
+    pins: pinsOf(['foo', H2, 'gone']),
+    rolls: false,
+    becomes: [FOO2],
+    needsSnapshot: true,
+  },
+  'the snapshot of an older content was deleted: nobody can make it again': {
+    mounts: [FOO1],
+    label: H2,
+    pins: pinsOf(['foo', H1, 'gone']),
+    rolls: false,
+    becomes: [FOO1],
+    needsSnapshot: false,
+  },
+  'the snapshot of an older content was deleted, and the content changed': {
+    mounts: [FOO1],
+    label: H1,
+    pins: pinsOf(['foo', H1, 'gone']),
+    rolls: true,
+    becomes: [FOO2],
+    writes: H2,
+    needsSnapshot: true,
+  },
+  // what is not known
+  'content not read yet': {
+    mounts: ['foo'],
+    label: H1,
+    source: { hash: undefined, snapshot: undefined },
+    rolls: false,
+    becomes: ['foo'],
+    needsSnapshot: false,
+  },
+  'every name of the snapshot is taken: nothing moves': {
+    mounts: [FOO1],
+    label: H1,
+    source: { snapshot: undefined },
+    rolls: true,
+    becomes: [FOO1],
+    writes: H2,
+    needsSnapshot: true,
+  },
+  'not referenced': { mounts: ['bar'], label: H1, rolls: false, becomes: ['bar'], needsSnapshot: false },
+};
+
+describe('the decision on one source of one workload', () => {
+  test.each(Object.entries(TABLE))('%s', (_, row) => {
+    const workload = aWorkload({
+      mounts: row.mounts,
+      labels: row.label === undefined ? {} : { [LABEL]: row.label },
+    });
+    const source = aSource({ recorded: row.recorded, ...row.source });
+    const decision = decide(workload, source, row.revisions ?? [], row.pins ?? ALL, row.hold);
+
+    const names = new Map(workload.references.map(({ pointer, name }) => [pointer, name]));
+    for (const { pointer, from, to } of decision.changes) {
+      expect(names.get(pointer)).toBe(from);
+      names.set(pointer, to);
+    }
+    expect({ rolls: decision.rolls, becomes: [...names.values()], needsSnapshot: decision.needsSnapshot }).toEqual({
+      rolls: row.rolls,
+      becomes: row.becomes,
+      needsSnapshot: row.needsSnapshot,
+    });
+    expect(decision.label).toEqual(row.writes === undefined ? undefined : { key: LABEL, value: row.writes });
+    expect(decision.rolled).toBe(row.label ?? row.recorded);
+  });
+
+  test('carried out and taken again decides on nothing', () => {
+    for (const row of Object.values(TABLE).filter((each) => each.hold !== true && !each.source)) {
+      const after = aWorkload({
+        mounts: row.becomes,
+        labels: row.writes || row.label ? { [LABEL]: row.writes ?? row.label ?? '' } : {},
+      });
+      const again = decide(after, aSource({ recorded: row.recorded }), row.revisions ?? [], ALL);
+      expect({ changes: again.changes, label: again.label, rolls: again.rolls }).toEqual({
+        changes: [],
+        label: undefined,
+        rolls: false,
+      });
+    }
+  });
+
+  test('a label of another source, or of a longer name, says nothing about this one', () => {
+    const workload = aWorkload({ mounts: [FOO2], rolled: { bar: H2, 'foo-bar': H2 } });
+    expect(decide(workload, aSource(), [], ALL)).toMatchObject({ rolled: undefined, rolls: true });
+  });
+});
+
+describe('the references of a template to a source', () => {
+  test('are the raw ones and the pins of it, and not the pins of others', () => {
+    const { references } = aWorkload({ mounts: ['foo', FOO1, 'foo-bar', pinned('bar', H1), 'bar'] });
+    expect(referencesTo(references, aSource(), ALL).map(({ name }) => name)).toEqual(['foo', FOO1]);
+  });
+
+  test('do not hold a name that only looks like a pin', () => {
+    const { references } = aWorkload({ template: aTemplate([FOO1]) });
+    expect(referencesTo(references, aSource(), new Map())).toEqual([]);
+  });
+});
