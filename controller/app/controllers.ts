@@ -9,7 +9,7 @@ import type { Reconciler } from './reconcile.ts';
 import { enqueueSnapshots, type Queues, workloadKey } from './triggers.ts';
 import type { World } from './world.ts';
 
-/** Runs until `stop` aborts and all that was ready has been done. Start it when the caches are complete. */
+/** Runs until `stop` aborts and the work under way has ended. Start it when the caches are complete. */
 export async function runControllers(
   { world, queues, reconciler }: { world: World; queues: Queues; reconciler: Reconciler },
   { concurrency, log, stop }: { concurrency: number; log: Log; stop: AbortSignal },
@@ -17,7 +17,8 @@ export async function runControllers(
   const run = (name: string, queue: WorkQueue, reconcile: (key: string) => Promise<{ requeueAfterMs?: number }>) =>
     runController({ name, queue, concurrency, reconcile, log, onError: reporter(name, log) });
   const shutDown = () => {
-    for (const queue of Object.values(queues)) queue.shutDown();
+    // What is under way ends; the rest is found again at the next start.
+    for (const queue of Object.values(queues)) queue.shutDown({ discard: true });
   };
   if (stop.aborted) shutDown();
   stop.addEventListener('abort', shutDown, { once: true });

@@ -1,1 +1,31 @@
-process.stdout.write('todo\n');
+// The composition root of the kubectl plugins, the only file of theirs that touches the process. One program: which
+// command it is, it reads from the name that it was called by.
+
+import packageJson from '../../package.json' with { type: 'json' };
+import type { Shell } from './command.ts';
+import { runProgram } from './program.ts';
+
+const shell: Shell = {
+  env: process.env,
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+  async connect(flags) {
+    // Not at the top: what it imports takes longer to load than --help takes to print.
+    const { connect } = await import('./connect.ts');
+    return connect(flags, {
+      env: process.env,
+      userAgent: `kubectl-config_rollout/${packageJson.version}`,
+      trace: (line) => void process.stderr.write(`${line}\n`),
+    });
+  },
+};
+
+// The reader of a pipe may have seen enough: `kubectl set-volume deploy/bar | head -1`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+
+runProgram(process.argv[1] ?? '', process.argv.slice(2), shell, packageJson.version).then((code) => {
+  process.exitCode = code;
+});

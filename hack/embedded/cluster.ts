@@ -8,7 +8,7 @@ import { removeK3s, startK3s } from './k3s.ts';
 import { withLock } from './lock.ts';
 import { removeTraces } from './node-traces.ts';
 import { type Layout, layout, resolveDataDir } from './paths.ts';
-import { Problem } from './problem.ts';
+import { messageOf, Problem } from './problem.ts';
 import { stop } from './processes.ts';
 import { nodeObstacle, startNode } from './real-node.ts';
 import { type Log, Starter, timed } from './starter.ts';
@@ -35,6 +35,8 @@ export interface UpOptions {
 
 const silent: Log = () => undefined;
 const ATTEMPTS = 3;
+/** Of a block for documentation (RFC 5737): no pod is there to ask for it. */
+const STAND_IN_NETWORK = { serviceRange: '10.96.0.0/16', advertised: '198.51.100.1' };
 
 export async function up({ dataDir, node = false, log = silent, signal }: UpOptions): Promise<Cluster> {
   const files = layout(resolveDataDir(dataDir));
@@ -46,7 +48,7 @@ export async function up({ dataDir, node = false, log = silent, signal }: UpOpti
     }
     if (state === undefined) refuseForeignFolder(files);
     else await clearAway(files, state, 'Clearing away what is left of an earlier cluster', log);
-    return timed(log, 'The cluster is ready', () => create(files, node, log, signal));
+    return timed(log, 'The cluster is ready', () => create(files, { node, log, signal }));
   });
 }
 
@@ -84,37 +86,61 @@ function describe(files: Layout, { server, node }: State): Cluster {
   return { dataDir: files.dataDir, kubeconfig: files.kubeconfig, auditLog: files.auditLog, server, node };
 }
 
-async function create(files: Layout, node: boolean, log: Log, signal: AbortSignal | undefined): Promise<Cluster> {
+interface Wish {
+  readonly node: boolean;
+  readonly log: Log;
+  readonly signal: AbortSignal | undefined;
+}
+
+async function create(files: Layout, { node, log, signal }: Wish): Promise<Cluster> {
   const source = await findBinaries(node, log, signal);
-  log(`Using ${source.kind === 'k3s' ? `Docker and ${source.image}` : source.folder}`);
+  log(`Using ${sourceText(source)}`);
+  let obstacle: string | undefined;
   for (let attempt = 1; ; attempt += 1) {
     mkdirSync(files.dataDir, { recursive: true, mode: 0o700 });
     const starter = new Starter(files, emptyState, log, signal);
     try {
-      await start(starter, source, node);
+      await start(starter, source, node, obstacle);
       starter.note({ ready: true });
       return describe(files, starter.state);
     } catch (error) {
-      const again = attempt < ATTEMPTS && signal?.aborted !== true && lostItsPort(starter.state);
+      const otherPorts = lostItsPort(starter.state);
+      const withoutNode = node && obstacle === undefined && source.kind === 'folder';
       await clearAway(files, starter.state, 'Stopped what had been started', log);
-      if (!again) throw error;
-      log('A port was taken by somebody else in the meantime: trying again with others.');
+      if (signal?.aborted === true || attempt === ATTEMPTS) throw error;
+      if (otherPorts) log('A port was taken by somebody else in the meantime: trying again with others.');
+      else if (withoutNode) obstacle = whyNoNode(error);
+      else throw error;
     }
   }
+}
+
+function whyNoNode(error: unknown): string {
+  const lastWords = error instanceof Problem ? error.detail?.trim().split('\n').at(-1) : undefined;
+  const message = messageOf(error).replace(/\.$/, '');
+  return lastWords === undefined ? message : `${message}: ${lastWords}`;
+}
+
+function sourceText(source: BinaryFolder | K3sSource): string {
+  return source.kind === 'k3s' ? `Docker and ${source.image}` : source.folder;
 }
 
 function lostItsPort({ components }: State): boolean {
   return components.some(({ log }) => existsSync(log) && readFileSync(log, 'utf8').includes('address already in use'));
 }
 
-async function start(starter: Starter, source: BinaryFolder | K3sSource, node: boolean): Promise<void> {
+async function start(
+  starter: Starter,
+  source: BinaryFolder | K3sSource,
+  node: boolean,
+  earlier: string | undefined,
+): Promise<void> {
   if (source.kind === 'k3s') return startK3s(starter, source.image);
   starter.note({ binaries: source.folder });
-  const obstacle = node ? await nodeObstacle(starter.files, source) : undefined;
+  const obstacle = node ? (earlier ?? (await nodeObstacle(starter.files, source))) : undefined;
   if (node && obstacle === undefined) return startNode(starter, source);
   if (obstacle !== undefined) starter.log(`No real node here: ${obstacle}. A stand-in takes its place.`);
-  const network = { serviceRange: '10.96.0.0/16', advertised: '192.0.2.1' };
-  const plane = await startControlPlane(starter, { binaries: source, network, realNode: false });
+  const plane = await startControlPlane(starter, { binaries: source, network: STAND_IN_NETWORK, realNode: false });
   await startStandIn(starter, plane);
   starter.note({ node: 'stand-in', nodeReason: obstacle });
   plane.api.close();

@@ -1,3 +1,54 @@
+// Removes what a real node leaves outside of its namespaces: its bridge, and the empty control groups of containers
+// that were killed.
+
+import { existsSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { removeNetwork } from './node-network.ts';
 import type { Layout } from './paths.ts';
+import { Problem } from './problem.ts';
 import type { State } from './state.ts';
-export async function removeTraces(_f: Layout, _s: State): Promise<void> {}
+
+const CGROUPS = '/sys/fs/cgroup';
+/** Of containerd, for everything that a kubelet starts. */
+const PARENT = 'k8s.io';
+
+function foldersIn(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name);
+}
+
+function removeGroup(group: string): void {
+  for (const name of foldersIn(group)) removeGroup(join(group, name));
+  try {
+    rmdirSync(group);
+  } catch {
+    // Not there, or in use by somebody else.
+  }
+}
+
+/** containerd keeps a folder for each sandbox and container, so this also finds those of a node that crashed. */
+function removeGroups(files: Layout): void {
+  const kept = join(files.node, 'containerd', 'io.containerd.grpc.v1.cri');
+  const ids = ['sandboxes', 'containers'].flatMap((kind) => foldersIn(join(kept, kind)));
+  // Version 2 has one tree, version 1 one for each controller.
+  const trees = [CGROUPS, ...foldersIn(CGROUPS).map((name) => join(CGROUPS, name))];
+  for (const tree of trees.filter((candidate) => existsSync(join(candidate, PARENT)))) {
+    for (const id of ids) removeGroup(join(tree, PARENT, id));
+    try {
+      rmdirSync(join(tree, PARENT));
+    } catch {
+      // Another containerd's containers are in it.
+    }
+  }
+}
+
+export async function removeTraces(files: Layout, state: State): Promise<void> {
+  if (state.traces !== undefined) await removeNetwork(join(state.binaries, 'busybox'), state.traces.bridge);
+  removeGroups(files);
+  // Removing the data must never reach into something that is mounted there.
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+  const inside = mounts.map((line) => line.split(' ')[4] ?? '').find((path) => path.startsWith(`${files.dataDir}/`));
+  if (inside !== undefined) throw new Problem(`${inside} is still mounted: unmount it, then run down again.`);
+}

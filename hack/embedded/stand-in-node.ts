@@ -5,7 +5,7 @@ import type { Api } from './api.ts';
 
 export const NODE_NAME = 'stand-in';
 /** Of the block for documentation (RFC 5737): no request to it ever arrives. */
-export const NODE_IP = '192.0.2.1';
+export const NODE_IP = '198.51.100.1';
 
 const AMOUNTS = { cpu: '10k', memory: '10Ti', pods: '1M', 'ephemeral-storage': '10Ti' };
 

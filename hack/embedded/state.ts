@@ -17,7 +17,6 @@ export interface Component {
 /** What a real node leaves outside of its own namespaces. */
 export interface NodeTraces {
   readonly bridge: string;
-  readonly cgroup: string;
 }
 
 export interface State {

@@ -1,0 +1,46 @@
+# Every task of the project. The machine needs git, Node 20 or newer, npm and make; what else a task needs, it installs.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help demo test build verify test-unit test-integration format generate cluster-up cluster-down clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: build ## Show the main job, narrated, on a real cluster that comes and goes with it
+	@npm run -s demo
+
+test: verify test-unit test-integration ## Run everything: checks, unit tests, scenarios on a real cluster
+
+build: node_modules/.package-lock.json ## Bundle the executables into dist/
+	@npm run -s build
+
+verify: node_modules/.package-lock.json ## Check types, lint, format, and that generated files are up to date
+	@npm run -s typecheck
+	@npm run -s lint
+	@npm run -s generate -- --check
+
+test-unit: node_modules/.package-lock.json ## Run the fast tests
+	@npm run -s unit
+
+test-integration: node_modules/.package-lock.json ## Run the scenarios on a real API server (ARGS='-t undo' selects)
+	@npm run -s integration -- $(ARGS)
+
+format: node_modules/.package-lock.json ## Format the sources, and mend what lint can mend
+	@npm run -s format
+
+generate: node_modules/.package-lock.json ## Write the generated files: manifests/install.yaml
+	@npm run -s generate
+
+cluster-up: ## Start a real cluster to play with (see hack/cluster --help)
+	@hack/cluster up
+
+cluster-down: ## Stop that cluster, and leave nothing behind
+	@hack/cluster down
+
+clean: ## Remove what was built
+	rm -rf dist node_modules
+
+node_modules/.package-lock.json: package-lock.json
+	@echo "Installing the npm packages (Node 24 and kubectl among them): about a minute the first time"
+	@npm ci --no-audit --no-fund --loglevel=error
+	@touch $@

@@ -1,0 +1,138 @@
+// The commands' cluster on the REST client of kube/. With main.ts the composition root of the plugins: the only two
+// files here that know of kube/. Loaded when a command connects, so that --help does not pay for it.
+
+import { KubeConfig } from '@kubernetes/client-node';
+import { ApiError } from '../kube/api-error.ts';
+import { KubeClient, type RequestOptions } from '../kube/client.ts';
+import { translate } from '../kube/cluster.ts';
+import { type LoadedKubeConfig, loadKubeConfig } from '../kube/kubeconfig.ts';
+import { resourcePath } from '../kube/paths.ts';
+import type { ResourceName } from '../workloads/kind.ts';
+import type { Cluster, Json, Patch, WriteOptions } from './cluster.ts';
+import { type ConnectionFlags, requestTimeoutOf } from './common-flags.ts';
+import { ServerError, UsageError } from './errors.ts';
+
+export interface ConnectOptions {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly userAgent: string;
+  /** Hears of each request, when -v asks for it. */
+  readonly trace: (line: string) => void;
+}
+
+type Method = 'GET' | 'POST' | 'PATCH';
+
+const METADATA_ONLY = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json';
+const CONTENT_TYPES = { merge: 'application/merge-patch+json', json: 'application/json-patch+json' } as const;
+const TRACE_LEVEL = 6;
+
+/** Throws UsageError for flags that contradict each other, Error when there is no usable kubeconfig. */
+export function connect(flags: ConnectionFlags, options: ConnectOptions): Cluster {
+  const timeoutMs = requestTimeoutOf(flags);
+  const headers = impersonation(flags);
+  const loaded = load(flags, options.env);
+  const client = new KubeClient(override(loaded.config, flags), { userAgent: options.userAgent, headers });
+  const trace = Number(flags.v ?? 0) >= TRACE_LEVEL ? options.trace : () => undefined;
+  const namespace = flags.namespace || loaded.namespace;
+
+  async function send(method: Method, path: string, request: RequestOptions = {}): Promise<Json> {
+    const start = performance.now();
+    const tell = (status: string) => trace(`${method} ${path} ${status} in ${Math.round(performance.now() - start)} ms`);
+    try {
+      const answer = await client.request<Json>(method, path, { ...request, ...(timeoutMs && { timeoutMs }) });
+      tell('OK');
+      return answer;
+    } catch (error) {
+      const failure = toServerError(error);
+      tell(String(failure.fields.status));
+      throw failure;
+    }
+  }
+
+  return {
+    namespace,
+    get: (resource, name) => send('GET', resourcePath(resource, namespace, name)),
+    getMetadata: (resource, name) =>
+      send('GET', resourcePath(resource, namespace, name), { accept: METADATA_ONLY }),
+    create: (resource: ResourceName, body: Json, write: WriteOptions) =>
+      send('POST', resourcePath(resource, namespace), { body, query: query(write) }),
+    patch: (resource: ResourceName, name: string, patch: Patch, write: WriteOptions) =>
+      send('PATCH', resourcePath(resource, namespace, name), {
+        body: patch.type === 'json' ? patch.operations : patch.body,
+        contentType: CONTENT_TYPES[patch.type],
+        query: query(write),
+      }),
+  };
+}
+
+function query({ fieldManager, dryRun }: WriteOptions) {
+  return { fieldManager, dryRun: dryRun ? 'All' : undefined };
+}
+
+function toServerError(error: unknown): ServerError {
+  const { kind, message } = translate(error);
+  const { status, reason, details } =
+    error instanceof ApiError ? error : { status: 0, reason: '', details: undefined };
+  return new ServerError({ kind, message, status, reason, details });
+}
+
+function load(flags: ConnectionFlags, env: ConnectOptions['env']): LoadedKubeConfig {
+  const { kubeconfig, context, cluster, user, server } = flags;
+  try {
+    return loadKubeConfig({
+      env,
+      ...(kubeconfig && { kubeconfig }),
+      ...(context && { context }),
+      ...(cluster && { cluster }),
+      ...(user && { user }),
+    });
+  } catch (error) {
+    // A server that is named outright needs no kubeconfig; one that was asked for by name has to be there.
+    if (!server || kubeconfig || context || cluster || user) throw error;
+    const config = new KubeConfig();
+    config.loadFromClusterAndUser({ name: server, server, skipTLSVerify: false }, { name: 'flags' });
+    return { config, context: server, namespace: 'default' };
+  }
+}
+
+/** The flags that stand in for a field of the kubeconfig. */
+function override(config: KubeConfig, flags: ConnectionFlags): KubeConfig {
+  const [cluster] = config.clusters;
+  const [user] = config.users;
+  if (cluster === undefined || user === undefined) return config;
+  const { server, token } = flags;
+  const authority = flags['certificate-authority'];
+  const certificate = flags['client-certificate'];
+  const key = flags['client-key'];
+  const insecure = flags['insecure-skip-tls-verify'];
+  const { caData, caFile, ...bare } = cluster;
+  const changed = new KubeConfig();
+  changed.loadFromClusterAndUser(
+    {
+      ...(insecure || authority ? bare : cluster),
+      ...(server && { server: server.includes('://') ? server : `https://${server}` }),
+      ...(authority && { caFile: authority }),
+      ...(insecure && { skipTLSVerify: true }),
+      ...(flags['tls-server-name'] && { tlsServerName: flags['tls-server-name'] }),
+    },
+    {
+      ...(token ? { name: user.name, token } : user),
+      ...(certificate && { certFile: certificate }),
+      ...(key && { keyFile: key }),
+    },
+  );
+  return changed;
+}
+
+function impersonation(flags: ConnectionFlags): Record<string, string | readonly string[]> {
+  const user = flags.as;
+  const groups = flags['as-group'];
+  const uid = flags['as-uid'];
+  if (!user && (groups.length > 0 || uid)) {
+    throw new UsageError('requesting uid or groups for impersonation without impersonating a user; add --as=USER');
+  }
+  return {
+    ...(user && { 'impersonate-user': user }),
+    ...(groups.length > 0 && { 'impersonate-group': groups }),
+    ...(uid && { 'impersonate-uid': uid }),
+  };
+}

@@ -1,0 +1,82 @@
+// Which command is meant: by the name that the program was called by, or the first argument of `kubectl config-rollout`.
+// Every plugin is also a subcommand, because krew installs one name only.
+
+import { basename } from 'node:path';
+import type { Command, Shell } from './command.ts';
+import { renderError, UsageError } from './errors.ts';
+
+const ROOT = 'kubectl config-rollout';
+
+/** Loaded when called, so that one command does not pay for another. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  'set-owner': async () => (await import('./set-owner/command.ts')).setOwner,
+  'set-volume': async () => (await import('./set-volume/command.ts')).setVolume,
+  create: async () => (await import('./create/command.ts')).create,
+};
+
+/** kubectl runs `kubectl-set_owner` for `kubectl set-owner`; a dash there would be a space. */
+const PLUGINS: readonly string[] = ['set-owner', 'set-volume'];
+
+/** `calledAs` is the path of the program. Returns the exit code; every error has been told on stderr. */
+export async function runProgram(
+  calledAs: string,
+  argv: readonly string[],
+  shell: Shell,
+  version: string,
+): Promise<number> {
+  const plugin = PLUGINS.find((name) => name === pluginOf(calledAs));
+  let self = plugin === undefined ? ROOT : `kubectl ${plugin}`;
+  try {
+    const [first, ...rest] = argv;
+    const name = plugin ?? first;
+    const load = name === undefined ? undefined : Object.entries(COMMANDS).find(([known]) => known === name)?.[1];
+    if (name === undefined || load === undefined) return await runRoot(argv, shell, version);
+    if (plugin === undefined) self = `${ROOT} ${name}`;
+    return await (await load()).run(plugin === undefined ? rest : argv, self, shell);
+  } catch (error) {
+    shell.err(renderError(error, self));
+    return 1;
+  }
+}
+
+function pluginOf(path: string): string {
+  return basename(path)
+    .replace(/\.(exe|[cm]?js|ts)$/, '')
+    .replace(/^kubectl[-_]/, '')
+    .replaceAll('_', '-');
+}
+
+async function runRoot([first = 'help', ...rest]: readonly string[], shell: Shell, version: string): Promise<number> {
+  switch (first) {
+    case '-h':
+    case '--help':
+    case 'help': {
+      const [name] = rest;
+      const load = name === undefined ? undefined : COMMANDS[name];
+      if (name === undefined || load === undefined) shell.out(await rootHelp());
+      else await (await load()).run(['--help'], `${ROOT} ${name}`, shell);
+      return 0;
+    }
+    case '--version':
+    case 'version':
+      shell.out(`config-rollout ${version}\n`);
+      return 0;
+    default:
+      if (first.startsWith('-')) {
+        throw new UsageError(`${first}: flags come after the command, as in ${ROOT} set-owner -n NAMESPACE …`);
+      }
+      throw new UsageError(`unknown command "${first}" for "${ROOT}"`);
+  }
+}
+
+async function rootHelp(): Promise<string> {
+  const commands = await Promise.all(
+    Object.entries(COMMANDS).map(async ([name, load]) => `  ${name.padEnd(12)}${(await load()).summary}`),
+  );
+  return [
+    'Roll out changes of ConfigMaps as revisions of Deployments, and roll them back with "kubectl rollout undo".',
+    `Commands:\n${commands.join('\n')}\n  version     Print the version.`,
+    `Usage:\n  ${ROOT} COMMAND [options]`,
+    `Use "${ROOT} COMMAND --help" for more information about a command.\n`,
+  ].join('\n\n');
+}

@@ -1,0 +1,124 @@
+// `cm foo`, `configmap/foo`, `deployments.apps/bar`: the words by which kubectl's users name objects → which objects.
+
+import type { ResourceName } from '../workloads/kind.ts';
+import { WORKLOAD_KINDS } from '../workloads/kinds.ts';
+import { CommandError, UsageError } from './errors.ts';
+
+export interface Resource extends ResourceName {
+  /** As kubectl prints it before the slash: `deployment.apps`. */
+  readonly printed: string;
+  readonly aliases: readonly string[];
+}
+
+/** An object that was named on the command line. */
+export interface Target {
+  readonly resource: Resource;
+  readonly name: string;
+}
+
+export const CONFIG_MAPS: Resource = {
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  resource: 'configmaps',
+  printed: 'configmap',
+  aliases: ['configmap', 'configmaps', 'cm'],
+};
+
+export const WORKLOADS: readonly Resource[] = WORKLOAD_KINDS.map(({ apiVersion, kind, resource, apiGroup, aliases }) => ({
+  apiVersion,
+  kind,
+  resource,
+  printed: `${kind.toLowerCase()}.${apiGroup}`,
+  aliases,
+}));
+
+const SUPPORTED: readonly Resource[] = [CONFIG_MAPS, ...WORKLOADS];
+
+// Known, so that the error can say "not yet" rather than "what is that".
+const NOT_YET: readonly (readonly [kind: string, ...aliases: string[]])[] = [
+  ['StatefulSet', 'statefulset', 'statefulsets', 'sts'],
+  ['DaemonSet', 'daemonset', 'daemonsets', 'ds'],
+  ['ReplicaSet', 'replicaset', 'replicasets', 'rs'],
+  ['ReplicationController', 'replicationcontroller', 'replicationcontrollers', 'rc'],
+  ['CronJob', 'cronjob', 'cronjobs', 'cj'],
+  ['Job', 'job', 'jobs'],
+  ['Pod', 'pod', 'pods', 'po'],
+  ['Secret', 'secret', 'secrets'],
+  ['Rollout', 'rollout', 'rollouts', 'ro'],
+];
+
+/** `configmap/foo`, `deployment.apps/bar`: as kubectl prints the object. */
+export function printed({ resource, name }: Target): string {
+  return `${resource.printed}/${name}`;
+}
+
+/** `deployment/bar`: as a person would type it. */
+export function typed({ resource, name }: Target): string {
+  return `${resource.kind.toLowerCase()}/${name}`;
+}
+
+export function isWorkload({ resource }: Target): boolean {
+  return WORKLOADS.includes(resource);
+}
+
+/**
+ * Reads TYPE/NAME and TYPE NAME [NAME…], mixed at will: `cm foo deploy/bar`. A word without a slash is a name when it
+ * follows a type; when it is itself a type, and another word follows, it starts the next group.
+ *
+ * @throws UsageError for what cannot be read, CommandError for kinds that are not supported.
+ */
+export function parseTargets(words: readonly string[]): Target[] {
+  const targets: Target[] = [];
+  let resource: Resource | undefined;
+  let named = true;
+  words.forEach((word, i) => {
+    const next = words[i + 1];
+    if (word.includes('/')) {
+      if (resource !== undefined && !named) throw lacksName(words[i - 1] ?? '');
+      targets.push(parseSlashed(word));
+      resource = undefined;
+    } else if (resource === undefined || (named && isType(word) && next !== undefined && !next.includes('/'))) {
+      resource = resourceOf(word, word);
+      named = false;
+    } else {
+      targets.push({ resource, name: word });
+      named = true;
+    }
+  });
+  if (!named) throw lacksName(words.at(-1) ?? '');
+  return targets;
+}
+
+function parseSlashed(word: string): Target {
+  const [type = '', name = '', ...more] = word.split('/');
+  if (type === '' || name === '' || more.length > 0) {
+    throw new UsageError(`arguments in resource/name form must have a single resource and name, not "${word}"`);
+  }
+  return { resource: resourceOf(type, word), name };
+}
+
+function resourceOf(type: string, word: string): Resource {
+  const short = shortType(type);
+  const found = SUPPORTED.find(({ aliases }) => aliases.includes(short));
+  if (found !== undefined) return found;
+  const supported = SUPPORTED.map(({ kind }) => kind).join(', ');
+  const [later] = NOT_YET.find(([, ...aliases]) => aliases.includes(short.split('.')[0] ?? '')) ?? [];
+  if (later !== undefined) {
+    throw new CommandError(`${word}: objects of kind ${later} are not supported yet (supported: ${supported})`);
+  }
+  throw new UsageError(`unknown resource type "${type}"; name objects as configmap/NAME and deployment/NAME`);
+}
+
+function isType(word: string): boolean {
+  const [first = ''] = word.toLowerCase().split('.');
+  return [...SUPPORTED, ...NOT_YET.map(([, ...aliases]) => ({ aliases }))].some(({ aliases }) => aliases.includes(first));
+}
+
+// `deployments.v1.apps` names a version, which is not ours to choose.
+function shortType(type: string): string {
+  return type.toLowerCase().replace(/\.v\d\w*(\.|$)/, '$1').replace(/\.$/, '');
+}
+
+function lacksName(type: string): UsageError {
+  return new UsageError(`resource type "${type}" lacks a name; write ${type}/NAME`);
+}

@@ -1,0 +1,223 @@
+// The main job, narrated, on a real cluster: every line after `$` is run, and what follows is what it printed.
+
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join, resolve } from 'node:path';
+import { parseAllDocuments, stringify } from 'yaml';
+import { makeServiceAccountKubeconfig } from '../test/support/service-account.ts';
+import { type Cluster, down, up } from './embedded/cluster.ts';
+import { kubectlPath } from './embedded/kubectl.ts';
+
+const IMAGE = 'config-rollout.local/busybox:1';
+const bold = (text: string) => (process.stdout.isTTY && !process.env['NO_COLOR'] ? `\x1b[1m${text}\x1b[0m` : text);
+
+function say(text: string): void {
+  console.log(`\n${bold(text)}`);
+}
+
+const kubectl = await kubectlPath();
+const dataDir = mkdtempSync(join(tmpdir(), 'config-rollout-demo-'));
+const started = performance.now();
+console.log(
+  'This brings up a real Kubernetes cluster on this machine, and shows on it how a ConfigMap rolls out and rolls back.',
+);
+console.log('It touches no kubeconfig and no cluster of yours, and leaves nothing behind but its cache.\n');
+let cluster: Cluster | undefined;
+let stopController: (() => Promise<void>) | undefined;
+try {
+  cluster = await up({ dataDir, node: true, log: (line) => console.log(`  ${line}`) });
+  stopController = await startController(cluster);
+  await show(cluster);
+} finally {
+  await stopController?.();
+  await down(dataDir);
+  console.log(`\nThe cluster is gone again. That took ${Math.round((performance.now() - started) / 1000)} s.`);
+}
+console.log(
+  'Next: `make test` proves it; `hack/cluster up` gives you a cluster to play with; README.md says how to install it on yours.',
+);
+
+/** Installs the rules of manifests/install.yaml, and runs the controller under its ServiceAccount. */
+async function startController({ kubeconfig }: Cluster): Promise<() => Promise<void>> {
+  say(
+    'The controller gets the namespace, ServiceAccount and RBAC rules of manifests/install.yaml, and runs with that token.',
+  );
+  // Its Deployment would need an image; here its program runs beside the cluster instead.
+  const manifests = parseAllDocuments(readFileSync('manifests/install.yaml', 'utf8')).map((document) =>
+    document.toJSON(),
+  );
+  const rules = manifests.filter(({ kind }) => kind !== 'Deployment').map((manifest) => stringify(manifest));
+  const input = rules.join('---\n');
+  const output = execFileSync(kubectl, ['--kubeconfig', kubeconfig, 'apply', '-f', '-'], {
+    input,
+    encoding: 'utf8',
+    stdio: 'pipe',
+  });
+  console.log(output.trimEnd());
+  const own = join(dataDir, 'controller.kubeconfig');
+  writeFileSync(own, makeServiceAccountKubeconfig(kubectl, kubeconfig, 'config-rollout', 'config-rollout'), {
+    mode: 0o600,
+  });
+  const log = openSync(join(dataDir, 'controller.log'), 'w');
+  const child = spawn(process.execPath, ['dist/config-rollout-controller', '--kubeconfig', own], {
+    stdio: ['ignore', log, log],
+  });
+  const exited = once(child, 'exit');
+  return async () => {
+    child.kill('SIGTERM');
+    await exited;
+  };
+}
+
+async function show({ kubeconfig, node }: Cluster): Promise<void> {
+  const isReal = node !== 'stand-in';
+  const run = shell(kubeconfig);
+  const file = join(dataDir, 'shop.yaml');
+  writeFileSync(file, manifest());
+
+  say('1. An ordinary ConfigMap, and an ordinary Deployment that mounts it.');
+  run(`kubectl apply -f ${file}`);
+  run('kubectl rollout status deployment/shop --timeout=120s');
+
+  say('2. Opt in: the Deployment becomes the owner of the ConfigMap.');
+  run('kubectl set-owner configmap/shop deployment/shop');
+  await until(() => pinned(kubeconfig) !== 'shop');
+  run('kubectl rollout status deployment/shop --timeout=120s');
+  console.log('The template names an immutable copy now, that the ReplicaSet owns:');
+  run('kubectl get deployment shop -o \'jsonpath={.spec.template.spec.volumes}{"\\n"}\'');
+  run('kubectl get configmaps -l configrollout.dev/source=shop');
+
+  say('3. Edit the ConfigMap. Nothing else.');
+  const first = pinned(kubeconfig);
+  run('kubectl patch configmap shop --type merge -p \'{"data":{"greeting":"Welcome to the autumn sale"}}\'');
+  await until(() => pinned(kubeconfig) !== first);
+  run('kubectl rollout status deployment/shop --timeout=120s');
+  run('kubectl get replicasets');
+  run('kubectl rollout history deployment/shop');
+  await inPods(run, kubeconfig, isReal, 'Welcome to the autumn sale');
+
+  say('4. The sale was a mistake. Undo it, the way an image is undone.');
+  run('kubectl rollout undo deployment/shop');
+  run('kubectl rollout status deployment/shop --timeout=120s');
+  await inPods(run, kubeconfig, isReal, 'Hello');
+  console.log('The source keeps its newer content; the undo sticks until the source changes again:');
+  run('kubectl get configmap shop -o \'jsonpath={.data.greeting}{"\\n"}\'');
+
+  say(
+    '5. Three more changes. The Deployment keeps two old revisions (revisionHistoryLimit: 2), and so two old configs.',
+  );
+  for (const word of ['Good morning', 'Good day', 'Good night']) {
+    const before = pinned(kubeconfig);
+    run(`kubectl patch configmap shop --type merge -p '{"data":{"greeting":"${word}"}}'`);
+    await until(() => pinned(kubeconfig) !== before);
+    run('kubectl rollout status deployment/shop --timeout=120s');
+  }
+  const snapshots = () =>
+    execFileSync(
+      kubectl,
+      ['--kubeconfig', kubeconfig, 'get', 'configmaps', '-l', 'configrollout.dev/content-hash', '-o', 'name'],
+      { encoding: 'utf8' },
+    );
+  await until(() => snapshots().trim().split('\n').length === 3);
+  run('kubectl rollout history deployment/shop');
+  run('kubectl get configmaps -l configrollout.dev/source=shop');
+}
+
+/** Prints what the pods have: their own words where they run for real, what they mount where they do not. */
+async function inPods(
+  run: (command: string) => string,
+  kubeconfig: string,
+  isReal: boolean,
+  expected: string,
+): Promise<void> {
+  if (isReal) {
+    console.log('The pods say what they read from their file:');
+    const log = () =>
+      execFileSync(kubectl, ['--kubeconfig', kubeconfig, 'logs', 'deployment/shop', '--tail=1'], { encoding: 'utf8' });
+    await until(() => log().includes(expected));
+    run('kubectl logs deployment/shop --tail=1');
+  } else {
+    console.log('No container runs here (see above why), so look at what the pods mount:');
+    run(`kubectl get configmap ${pinned(kubeconfig)} -o 'jsonpath={.data.greeting}{"\\n"}'`);
+  }
+}
+
+/** Runs a line through a shell with kubectl, and the plugins, on the PATH; prints both. */
+function shell(kubeconfig: string): (command: string) => string {
+  const path = [resolve('dist'), resolve('node_modules/.bin'), resolve(kubectl, '..'), process.env['PATH']].join(
+    delimiter,
+  );
+  return (command) => {
+    console.log(`$ ${command}`);
+    const output = execFileSync('sh', ['-c', `${command} 2>&1`], {
+      env: { ...process.env, KUBECONFIG: kubeconfig, PATH: path },
+      encoding: 'utf8',
+    });
+    console.log(output.trimEnd());
+    return output;
+  };
+}
+
+function pinned(kubeconfig: string): string {
+  const args = [
+    '--kubeconfig',
+    kubeconfig,
+    'get',
+    'deployment',
+    'shop',
+    '-o',
+    'jsonpath={.spec.template.spec.volumes[0].configMap.name}',
+  ];
+  return execFileSync(kubectl, args, { encoding: 'utf8' });
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  const end = performance.now() + 60_000;
+  while (!condition()) {
+    if (performance.now() > end)
+      throw new Error(
+        `waited for a minute in vain; the controller's log: ${join(dataDir, 'controller.log')}\n${readFileSync(join(dataDir, 'controller.log'), 'utf8')}`,
+      );
+    await new Promise((wake) => setTimeout(wake, 200));
+  }
+}
+
+function manifest(): string {
+  return `apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: shop
+data:
+  greeting: Hello
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: shop
+spec:
+  replicas: 2
+  revisionHistoryLimit: 2
+  selector:
+    matchLabels:
+      app: shop
+  template:
+    metadata:
+      labels:
+        app: shop
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+        - name: shop
+          image: ${IMAGE}
+          command: [sh, -c, "while true; do cat /etc/shop/greeting; echo; sleep 1; done"]
+          volumeMounts:
+            - name: config
+              mountPath: /etc/shop
+      volumes:
+        - name: config
+          configMap:
+            name: shop
+`;
+}

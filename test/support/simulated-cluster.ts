@@ -1,0 +1,448 @@
+// A small model of a cluster in memory, for tests of the core and the app layer: an API server that versions, guards
+// and checks what the real one does, the Deployment controller, the garbage collector, and watches that may lag behind.
+// What it leaves out: pods, defaulting, validation, other namespaces. Behaviour against a real server is tested
+// in test/integration.
+
+import type { Operation } from 'fast-json-patch';
+import jsonPatch from 'fast-json-patch';
+import { ClusterError } from '../../controller/app/errors.ts';
+import type { ClusterPort, ConfigMapRead, MetadataPatch } from '../../controller/app/ports.ts';
+import type { World } from '../../controller/app/world.ts';
+import type { EventAction } from '../../controller/core/actions.ts';
+import { findReferences } from '../../controller/core/references.ts';
+import type { SnapshotManifest } from '../../controller/core/snapshot.ts';
+import type { ObjectRef, OwnerReference, Workload } from '../../controller/core/types.ts';
+import { EVERYWHERE, type Store, type Stored } from '../../controller/runtime/store.ts';
+import { deployment } from '../../controller/workloads/deployment.ts';
+import { projectConfigMap } from '../../controller/workloads/raw.ts';
+import { NAMESPACE } from './builders.ts';
+
+type Strings = Record<string, string>;
+
+interface Metadata {
+  namespace: string;
+  name: string;
+  uid: string;
+  resourceVersion: string;
+  generation?: number;
+  creationTimestamp: string;
+  labels?: Strings;
+  annotations?: Strings;
+  ownerReferences?: OwnerReference[];
+}
+export interface Template {
+  metadata: { labels: Strings; annotations?: Strings };
+  spec: object;
+}
+export interface RawConfigMap {
+  metadata: Metadata;
+  data?: Strings;
+  binaryData?: Strings;
+  immutable?: boolean;
+}
+export interface RawDeployment {
+  metadata: Metadata;
+  spec: { replicas: number; revisionHistoryLimit: number; paused?: boolean; template: Template };
+}
+export interface RawReplicaSet {
+  metadata: Metadata;
+  spec: { replicas: number; template: Template };
+  status: { replicas: number };
+}
+type Kind = 'ConfigMap' | 'Deployment' | 'ReplicaSet';
+type RawObject = { metadata: Metadata };
+
+const REVISION = 'deployment.kubernetes.io/revision';
+const HASH_LABEL = 'pod-template-hash';
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+
+const sameJson = (a: unknown, b: unknown) => JSON.stringify(sorted(a)) === JSON.stringify(sorted(b));
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, item]) => [key, sorted(item)]),
+  );
+}
+
+export function withoutHash(template: Template): Template {
+  const { [HASH_LABEL]: _, ...labels } = template.metadata.labels;
+  return { ...template, metadata: { ...template.metadata, labels } };
+}
+
+export class SimulatedCluster implements ClusterPort {
+  /** Everything that the controller did, in order: `create configmap/foo-…`, `patch deployment/web`. */
+  readonly writes: string[] = [];
+  readonly events: EventAction[] = [];
+  /** How often content was read. */
+  reads = 0;
+  now: number;
+
+  readonly #objects = new Map<string, RawObject>();
+  readonly #pending: Record<Kind, (() => void)[]> = { ConfigMap: [], Deployment: [], ReplicaSet: [] };
+  #version = 1000;
+  #uids = 0;
+  #world: World | undefined;
+
+  constructor(now: number) {
+    this.now = now;
+  }
+
+  // ---- watches
+
+  /** Lists into the caches of a controller, and feeds them from now on, at each `deliver`. */
+  watch(world: World): void {
+    this.#world = world;
+    for (const kind of Object.keys(this.#pending) as Kind[]) {
+      this.#pending[kind] = [];
+      const items = this.#all(kind).map((object) => project(kind, object));
+      const known = items.filter((item) => item !== undefined);
+      this.#store(kind)?.replace(EVERYWHERE, structuredClone(known), `${this.#version}`);
+    }
+  }
+
+  /** Lets the watch of one kind, or of all, catch up with what happened. */
+  deliver(kinds: readonly Kind[] = ['ConfigMap', 'Deployment', 'ReplicaSet']): void {
+    for (const kind of kinds) {
+      for (let event = this.#pending[kind].shift(); event !== undefined; event = this.#pending[kind].shift()) event();
+    }
+  }
+
+  #store(kind: Kind): Store<Stored> | undefined {
+    const world = this.#world;
+    if (kind === 'ConfigMap') return world?.configMaps as Store<Stored> | undefined;
+    const stores = kind === 'Deployment' ? world?.workloads : world?.revisions;
+    return stores?.get('Deployment') as Store<Stored> | undefined;
+  }
+
+  #tell(kind: Kind, object: RawObject, isGone = false): void {
+    const store = this.#store(kind);
+    if (store === undefined) return;
+    const copy = structuredClone(object);
+    const version = `${this.#version}`;
+    this.#pending[kind].push(() => {
+      const item = isGone ? undefined : project(kind, copy);
+      const { namespace, name } = copy.metadata;
+      if (item === undefined) store.remove(EVERYWHERE, `${namespace}/${name}`, version);
+      else store.apply(EVERYWHERE, item, version);
+    });
+  }
+
+  // ---- storage
+
+  #all(kind: Kind): RawObject[] {
+    return [...this.#objects].filter(([key]) => key.startsWith(`${kind}/`)).map(([, object]) => object);
+  }
+
+  #get(kind: Kind, name: string): RawObject | undefined {
+    return this.#objects.get(`${kind}/${name}`);
+  }
+
+  #put<T extends RawObject>(kind: Kind, object: T): T {
+    const key = `${kind}/${object.metadata.name}`;
+    const before = this.#objects.get(key);
+    // A write that changes nothing makes no new version, and no event.
+    if (before && sameJson(before, object)) return before as T;
+    this.#version += 1;
+    const metadata = { ...object.metadata, resourceVersion: `${this.#version}` };
+    if (kind === 'Deployment') {
+      const changed = before === undefined || !sameJson((before as RawDeployment).spec, (object as never)['spec']);
+      metadata.generation = (before?.metadata.generation ?? 0) + (changed ? 1 : 0);
+    }
+    const stored = structuredClone({ ...object, metadata });
+    this.#objects.set(key, stored);
+    this.#tell(kind, stored);
+    return stored;
+  }
+
+  #create<T extends RawObject>(kind: Kind, object: Omit<T, 'metadata'> & { metadata: Partial<Metadata> }): T {
+    this.#uids += 1;
+    const metadata = {
+      ...object.metadata,
+      namespace: NAMESPACE,
+      uid: `uid-${this.#uids}`,
+      creationTimestamp: new Date(this.now).toISOString(),
+      resourceVersion: '',
+    } as Metadata;
+    return this.#put(kind, { ...object, metadata } as unknown as T);
+  }
+
+  #delete(kind: Kind, name: string): void {
+    const object = this.#get(kind, name);
+    if (object === undefined) return;
+    this.#objects.delete(`${kind}/${name}`);
+    this.#version += 1;
+    this.#tell(kind, object, true);
+  }
+
+  // ---- what tests look at
+
+  /** Counts up with every write, whoever wrote. */
+  get version(): number {
+    return this.#version;
+  }
+
+  configMap(name: string): RawConfigMap | undefined {
+    return this.#get('ConfigMap', name) as RawConfigMap | undefined;
+  }
+  deployment(name: string): RawDeployment {
+    const found = this.#get('Deployment', name);
+    if (found === undefined) throw new Error(`no deployment/${name}`);
+    return found as RawDeployment;
+  }
+  has(kind: Kind, name: string): boolean {
+    return this.#get(kind, name) !== undefined;
+  }
+  configMaps(): RawConfigMap[] {
+    return this.#all('ConfigMap') as RawConfigMap[];
+  }
+  deployments(): RawDeployment[] {
+    return this.#all('Deployment') as RawDeployment[];
+  }
+  /** The ReplicaSets of a Deployment, oldest revision first. */
+  history(name: string): RawReplicaSet[] {
+    return (this.#all('ReplicaSet') as RawReplicaSet[])
+      .filter(({ metadata }) => metadata.ownerReferences?.some((owner) => owner.name === name))
+      .sort((a, b) => revisionOf(a) - revisionOf(b));
+  }
+  /** The names that the template of a Deployment mounts. */
+  mounts(name: string): string[] {
+    return findReferences(this.deployment(name).spec.template).map((reference) => reference.name);
+  }
+  /** Is there an object of that uid? */
+  isAlive(uid: string): boolean {
+    return [...this.#objects.values()].some(({ metadata }) => metadata.uid === uid);
+  }
+  /** Every template and revision that names the ConfigMap. */
+  holders(configMap: string): string[] {
+    return [...this.#objects].flatMap(([key, object]) => {
+      const template = (object as Partial<RawReplicaSet>).spec?.template;
+      return findReferences(template).some(({ name }) => name === configMap) ? [key] : [];
+    });
+  }
+
+  // ---- what people do
+
+  createConfigMap(name: string, data: Strings, metadata: Partial<Metadata> = {}, immutable = false): RawConfigMap {
+    return this.#create<RawConfigMap>('ConfigMap', {
+      metadata: { name, ...metadata },
+      data,
+      ...(immutable && { immutable }),
+    });
+  }
+  editConfigMap(name: string, edit: (copy: RawConfigMap) => void): void {
+    this.#edit('ConfigMap', name, edit);
+  }
+  createDeployment(name: string, template: Template, metadata: Partial<Metadata> = {}, historyLimit = 10): void {
+    this.#create<RawDeployment>('Deployment', {
+      metadata: { name, ...metadata },
+      spec: { replicas: 1, revisionHistoryLimit: historyLimit, template },
+    });
+  }
+  editDeployment(name: string, edit: (copy: RawDeployment) => void): void {
+    this.#edit('Deployment', name, edit);
+  }
+  delete(kind: Kind, name: string): void {
+    this.#delete(kind, name);
+  }
+  /** `kubectl rollout undo`: puts back the template and the annotations of a revision. */
+  undo(name: string, toRevision?: number): boolean {
+    const all = this.history(name);
+    const target = toRevision === undefined ? all.at(-2) : all.find((each) => revisionOf(each) === toRevision);
+    if (target === undefined) return false;
+    const template = withoutHash(target.spec.template);
+    const before = this.deployment(name);
+    if (before.spec.paused || sameJson(template, before.spec.template)) return false;
+    const { [REVISION]: _, ...restored } = target.metadata.annotations ?? {};
+    const { [REVISION]: revision = '', [LAST_APPLIED]: applied } = before.metadata.annotations ?? {};
+    this.editDeployment(name, (copy) => {
+      copy.spec.template = template;
+      copy.metadata.annotations = { ...restored, [REVISION]: revision, ...(applied && { [LAST_APPLIED]: applied }) };
+    });
+    return true;
+  }
+
+  #edit<T extends RawObject>(kind: Kind, name: string, edit: (copy: T) => void): void {
+    const before = this.#get(kind, name);
+    if (before === undefined) return;
+    const copy = structuredClone(before) as T;
+    edit(copy);
+    this.#put(kind, copy);
+  }
+
+  // ---- what Kubernetes does
+
+  /** One look of the Deployment controller at each Deployment; pods come and go at once. */
+  runDeploymentController(): void {
+    for (const { metadata, spec } of this.deployments()) {
+      if (!spec.paused) this.#roll(metadata.name);
+      this.#prune(metadata.name);
+    }
+  }
+
+  #roll(name: string): void {
+    const { metadata, spec } = this.deployment(name);
+    const all = this.history(name);
+    const newest = Math.max(0, ...all.map(revisionOf));
+    const same = all.find((each) => sameJson(withoutHash(each.spec.template), spec.template));
+    const number = same && revisionOf(same) === newest ? newest : newest + 1;
+    const { [LAST_APPLIED]: _, ...copied } = metadata.annotations ?? {};
+    const annotations = { ...same?.metadata.annotations, ...copied, [REVISION]: `${number}` };
+    if (same === undefined) this.#createReplicaSet(name, annotations);
+    else
+      this.#edit<RawReplicaSet>('ReplicaSet', same.metadata.name, (copy) => {
+        copy.metadata.annotations = annotations;
+        scale(copy, spec.replicas);
+      });
+    for (const other of all.filter((each) => each !== same)) {
+      this.#edit<RawReplicaSet>('ReplicaSet', other.metadata.name, (copy) => scale(copy, 0));
+    }
+    this.editDeployment(name, (copy) => {
+      copy.metadata.annotations = { ...copy.metadata.annotations, [REVISION]: `${number}` };
+    });
+  }
+
+  #createReplicaSet(name: string, annotations: Strings): void {
+    const { metadata, spec } = this.deployment(name);
+    const hash = `${this.#version}`;
+    const owner = { apiVersion: 'apps/v1', kind: 'Deployment', name, uid: metadata.uid };
+    const labels = { ...spec.template.metadata.labels, [HASH_LABEL]: hash };
+    this.#create<RawReplicaSet>('ReplicaSet', {
+      metadata: {
+        name: `${name}-${hash}`,
+        annotations,
+        ownerReferences: [{ ...owner, controller: true, blockOwnerDeletion: true }],
+      },
+      spec: {
+        replicas: spec.replicas,
+        template: { ...spec.template, metadata: { ...spec.template.metadata, labels } },
+      },
+      status: { replicas: spec.replicas },
+    });
+  }
+
+  #prune(name: string): void {
+    const old = this.history(name).filter(({ spec, status }) => spec.replicas === 0 && status.replicas === 0);
+    const surplus = old.length - this.deployment(name).spec.revisionHistoryLimit;
+    for (const { metadata } of old.slice(0, Math.max(0, surplus))) this.#delete('ReplicaSet', metadata.name);
+  }
+
+  /** Deletes what has owners but none alive, and takes dead owners away from what has others. */
+  collectGarbage(): void {
+    const collect = (kind: 'ReplicaSet' | 'ConfigMap') =>
+      this.#all(kind).filter((object) => this.#collect(kind, object));
+    while (collect('ReplicaSet').length + collect('ConfigMap').length > 0);
+  }
+
+  #collect(kind: Kind, { metadata }: RawObject): boolean {
+    const owners = metadata.ownerReferences ?? [];
+    const alive = owners.filter(({ uid }) => this.isAlive(uid));
+    if (alive.length === owners.length) return false;
+    if (alive.length === 0) this.#delete(kind, metadata.name);
+    else this.#edit(kind, metadata.name, (copy) => Object.assign(copy.metadata, { ownerReferences: alive }));
+    return true;
+  }
+
+  // ---- ClusterPort
+
+  async readConfigMap(_: string, name: string): Promise<ConfigMapRead | undefined> {
+    this.reads += 1;
+    const found = this.configMap(name);
+    return found && toRead(found);
+  }
+
+  async createSnapshot(manifest: SnapshotManifest): Promise<ConfigMapRead> {
+    const { name } = manifest.metadata;
+    if (this.has('ConfigMap', name)) throw new ClusterError('AlreadyExists', `configmap/${name} exists`);
+    this.writes.push(`create configmap/${name}`);
+    return toRead(this.#create<RawConfigMap>('ConfigMap', structuredClone(manifest) as never));
+  }
+
+  async patchMetadata({ target, resourceVersion, ...patch }: MetadataPatch): Promise<ConfigMapRead> {
+    const before = this.#exactly('ConfigMap', target, resourceVersion) as RawConfigMap;
+    this.writes.push(`patch configmap/${target.name}: ${patch.why}`);
+    const { labels, annotations, ownerReferences } = patch;
+    const metadata = {
+      ...before.metadata,
+      ...(labels && { labels: { ...before.metadata.labels, ...labels } }),
+      ...(annotations && { annotations: { ...before.metadata.annotations, ...annotations } }),
+      ...(ownerReferences && { ownerReferences: [...ownerReferences] }),
+    };
+    return toRead(this.#put('ConfigMap', { ...before, metadata }));
+  }
+
+  async patchWorkload(target: ObjectRef, operations: readonly Operation[]): Promise<Workload> {
+    const before = this.#get('Deployment', target.name);
+    if (before === undefined) throw new ClusterError('NotFound', `no deployment/${target.name}`);
+    const copy = structuredClone(before) as RawDeployment;
+    try {
+      jsonPatch.applyPatch(copy, structuredClone([...operations]), true);
+    } catch (error) {
+      throw new ClusterError('Conflict', String(error));
+    }
+    this.writes.push(`patch deployment/${target.name}`);
+    const workload = deployment.project(structuredClone(this.#put('Deployment', copy)));
+    if (workload === undefined) throw new Error('the patch broke the Deployment');
+    return workload;
+  }
+
+  async deleteExactly(target: ObjectRef, resourceVersion: string): Promise<void> {
+    const kind = target.kind as Kind;
+    if (this.#get(kind, target.name) === undefined) return;
+    this.#exactly(kind, target, resourceVersion);
+    this.writes.push(`delete ${kind.toLowerCase()}/${target.name}`);
+    this.#delete(kind, target.name);
+  }
+
+  async isMounted(_: string, configMap: string): Promise<boolean> {
+    return this.holders(configMap).length > 0;
+  }
+
+  emit(event: EventAction): void {
+    const said = (other: EventAction) => other.note === event.note && other.regarding.uid === event.regarding.uid;
+    if (!event.once || !this.events.some(said)) this.events.push(event);
+  }
+
+  #exactly(kind: Kind, { name, uid }: ObjectRef, resourceVersion: string | undefined): RawObject {
+    const found = this.#get(kind, name);
+    if (found === undefined) throw new ClusterError('NotFound', `no ${kind} ${name}`);
+    const { metadata } = found;
+    if (metadata.uid !== uid || (resourceVersion !== undefined && metadata.resourceVersion !== resourceVersion)) {
+      throw new ClusterError('Conflict', `${kind} ${name} is another version`);
+    }
+    return found;
+  }
+}
+
+function project(kind: Kind, object: RawObject): Stored | undefined {
+  switch (kind) {
+    case 'ConfigMap':
+      return projectConfigMap(object);
+    case 'Deployment':
+      return deployment.project(object);
+    case 'ReplicaSet':
+      return deployment.projectRevision(object);
+    default:
+      return kind satisfies never;
+  }
+}
+
+function toRead(raw: RawConfigMap): ConfigMapRead {
+  const copy = structuredClone(raw);
+  const object = projectConfigMap(copy);
+  if (object === undefined) throw new Error('the model made something that is no ConfigMap');
+  const { data = {}, binaryData = {}, immutable = false } = copy;
+  return { object, content: { data, binaryData }, immutable };
+}
+
+export function revisionOf({ metadata }: RawReplicaSet): number {
+  return Number(metadata.annotations?.[REVISION] ?? 0);
+}
+
+function scale(copy: RawReplicaSet, replicas: number): void {
+  copy.spec.replicas = replicas;
+  copy.status.replicas = replicas;
+}

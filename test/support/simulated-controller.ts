@@ -1,0 +1,89 @@
+// The app layer over a simulated cluster, driven by hand: tests say who looks at what, and when.
+
+import { applyTo } from '../../controller/app/apply.ts';
+import { ContentIndex } from '../../controller/app/content-index.ts';
+import { isFailure } from '../../controller/app/errors.ts';
+import { Observer } from '../../controller/app/observe.ts';
+import { Reconciler, type Settings } from '../../controller/app/reconcile.ts';
+import { isSnapshot, World } from '../../controller/app/world.ts';
+import { keyOf } from '../../controller/runtime/store.ts';
+import { KINDS, NAMESPACE } from './builders.ts';
+import type { SimulatedCluster } from './simulated-cluster.ts';
+
+const MOST_ROUNDS = 30;
+const QUIET_ROUNDS = 3;
+/** Longer than it takes to throttle, to settle, or to grace. */
+const ROUND_MS = 31_000;
+
+export const SETTINGS: Settings = { settleMs: 1000, sweepGraceMs: 20_000 };
+
+export class SimulatedController {
+  readonly world: World;
+  readonly index = new ContentIndex();
+  readonly reconciler: Reconciler;
+  readonly #cluster: SimulatedCluster;
+  conflicts = 0;
+
+  /** A controller that has just started: its caches are complete. */
+  constructor(cluster: SimulatedCluster, settings: Settings = SETTINGS) {
+    this.#cluster = cluster;
+    const now = () => cluster.now;
+    this.world = new World(KINDS, (level, message, fields) => {
+      if (level === 'error') throw new Error(`${message} ${JSON.stringify(fields)}`);
+    });
+    const observer = new Observer(this.world, this.index, cluster, now);
+    const apply = applyTo(cluster, this.world, this.index, now, () => undefined);
+    this.reconciler = new Reconciler(observer, apply, cluster, settings);
+    cluster.watch(this.world);
+  }
+
+  async lookAtSources(): Promise<void> {
+    const sources = [...this.world.configMaps.all()].filter((object) => !isSnapshot(object));
+    for (const source of sources) await this.#tolerant(() => this.reconciler.source(keyOf(source)));
+  }
+
+  async lookAtWorkloads(): Promise<void> {
+    for (const { metadata } of this.#cluster.deployments()) {
+      await this.#tolerant(() => this.reconciler.workload(`Deployment/${NAMESPACE}/${metadata.name}`));
+    }
+  }
+
+  async lookAtSnapshots(): Promise<void> {
+    const snapshots = [...this.world.configMaps.all()].filter(isSnapshot);
+    for (const snapshot of snapshots) await this.#tolerant(() => this.reconciler.snapshot(keyOf(snapshot)));
+  }
+
+  async look(): Promise<void> {
+    await this.lookAtSources();
+    await this.lookAtWorkloads();
+    await this.lookAtSnapshots();
+  }
+
+  /** Lets the controller and Kubernetes work, with half a minute a round, until nobody writes. Gives the rounds it took. */
+  async untilQuiet(): Promise<number> {
+    const cluster = this.#cluster;
+    let quiet = 0;
+    for (let round = 1; round <= MOST_ROUNDS; round += 1) {
+      const before = cluster.version;
+      cluster.deliver();
+      await this.look();
+      cluster.runDeploymentController();
+      cluster.collectGarbage();
+      cluster.deliver();
+      cluster.now += ROUND_MS;
+      quiet = cluster.version === before ? quiet + 1 : 0;
+      if (quiet === QUIET_ROUNDS) return round - QUIET_ROUNDS;
+    }
+    throw new Error(`not quiet after ${MOST_ROUNDS} rounds; last writes: ${cluster.writes.slice(-10).join(' | ')}`);
+  }
+
+  // A lost race is the worker loop's to try again; here, the next look is.
+  async #tolerant(run: () => Promise<unknown>): Promise<void> {
+    try {
+      await run();
+    } catch (error) {
+      if (!isFailure(error, 'Conflict') && !isFailure(error, 'NotFound')) throw error;
+      this.conflicts += 1;
+    }
+  }
+}
