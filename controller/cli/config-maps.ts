@@ -2,9 +2,8 @@
 // be read; a snapshot that cannot is known by its name, as the controller does.
 
 import { isFailure } from '../app/errors.ts';
-import { optIns } from '../core/opt-in.ts';
+import { managesAll, optIns } from '../core/opt-in.ts';
 import { looksLikeSnapshotOf } from '../core/snapshot.ts';
-import { managesAll } from '../core/opt-in.ts';
 import type { ConfigObject, Workload } from '../core/types.ts';
 import { WORKLOAD_KINDS } from '../workloads/kinds.ts';
 import { projectConfigMap } from '../workloads/raw.ts';
@@ -19,6 +18,10 @@ export class ConfigMaps {
 
   constructor(known: ReadonlyMap<string, Known>) {
     this.#known = known;
+  }
+
+  entries(): Iterable<readonly [string, Known]> {
+    return this.#known;
   }
 
   /** `hidden` also for what was not read. */
@@ -47,6 +50,17 @@ export class ConfigMaps {
 export async function readConfigMaps(cluster: Cluster, names: Iterable<string>): Promise<ConfigMaps> {
   const entries = [...new Set(names)].map(async (name) => [name, await readOne(cluster, name)] as const);
   return new ConfigMaps(new Map(await Promise.all(entries)));
+}
+
+/** Reads the sources of the snapshots too: they say who opted in. */
+export async function withSources(cluster: Cluster, configMaps: ConfigMaps): Promise<ConfigMaps> {
+  const known = new Map(configMaps.entries());
+  const sources = [...known.keys()].map((name) => configMaps.sourceOf(name)).filter((name) => name !== undefined);
+  const read = await readConfigMaps(
+    cluster,
+    sources.filter((name) => !known.has(name)),
+  );
+  return new ConfigMaps(new Map([...known, ...read.entries()]));
 }
 
 async function readOne(cluster: Cluster, name: string): Promise<Known> {

@@ -36,7 +36,8 @@ export function connect(flags: ConnectionFlags, options: ConnectOptions): Cluste
 
   async function send(method: Method, path: string, request: RequestOptions = {}): Promise<Json> {
     const start = performance.now();
-    const tell = (status: string) => trace(`${method} ${path} ${status} in ${Math.round(performance.now() - start)} ms`);
+    const tell = (status: string) =>
+      trace(`${method} ${path} ${status} in ${Math.round(performance.now() - start)} ms`);
     try {
       const answer = await client.request<Json>(method, path, { ...request, ...(timeoutMs && { timeoutMs }) });
       tell('OK');
@@ -51,8 +52,7 @@ export function connect(flags: ConnectionFlags, options: ConnectOptions): Cluste
   return {
     namespace,
     get: (resource, name) => send('GET', resourcePath(resource, namespace, name)),
-    getMetadata: (resource, name) =>
-      send('GET', resourcePath(resource, namespace, name), { accept: METADATA_ONLY }),
+    getMetadata: (resource, name) => send('GET', resourcePath(resource, namespace, name), { accept: METADATA_ONLY }),
     create: (resource: ResourceName, body: Json, write: WriteOptions) =>
       send('POST', resourcePath(resource, namespace), { body, query: query(write) }),
     patch: (resource: ResourceName, name: string, patch: Patch, write: WriteOptions) =>
@@ -70,8 +70,7 @@ function query({ fieldManager, dryRun }: WriteOptions) {
 
 function toServerError(error: unknown): ServerError {
   const { kind, message } = translate(error);
-  const { status, reason, details } =
-    error instanceof ApiError ? error : { status: 0, reason: '', details: undefined };
+  const { status, reason, details } = error instanceof ApiError ? error : { status: 0, reason: '', details: undefined };
   return new ServerError({ kind, message, status, reason, details });
 }
 
@@ -123,7 +122,7 @@ function override(config: KubeConfig, flags: ConnectionFlags): KubeConfig {
   return changed;
 }
 
-function impersonation(flags: ConnectionFlags): Record<string, string | readonly string[]> {
+function impersonation(flags: ConnectionFlags): Record<string, string | string[]> {
   const user = flags.as;
   const groups = flags['as-group'];
   const uid = flags['as-uid'];
@@ -132,7 +131,7 @@ function impersonation(flags: ConnectionFlags): Record<string, string | readonly
   }
   return {
     ...(user && { 'impersonate-user': user }),
-    ...(groups.length > 0 && { 'impersonate-group': groups }),
+    ...(groups.length > 0 && { 'impersonate-group': [...groups] }),
     ...(uid && { 'impersonate-uid': uid }),
   };
 }

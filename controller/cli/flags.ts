@@ -44,9 +44,10 @@ export function parseFlags<T extends FlagTable>(
   argv: readonly string[],
   table: T,
 ): { readonly flags: Values<T>; readonly args: readonly string[] } {
-  const names = new Map(
-    Object.entries(table).flatMap(([name, { alias }]) => [[name, name] as const, ...(alias ? [[alias, name]] : [])]),
-  ) as ReadonlyMap<string, string>;
+  const spellings = Object.entries(table).flatMap(([name, { alias }]) =>
+    [name, ...(alias === undefined ? [] : [alias])].map((spelling) => [spelling, name] as const),
+  );
+  const names: ReadonlyMap<string, string> = new Map(spellings);
   const values = new Map<string, unknown>(Object.entries(table).map(([name, { type }]) => [name, initial(type)]));
   const args: string[] = [];
   for (const token of lex(argv, table, names)) {
@@ -55,7 +56,7 @@ export function parseFlags<T extends FlagTable>(
     const name = names.get(token.name);
     const flag = name === undefined ? undefined : table[name];
     if (name === undefined || flag === undefined) throw unknown(token.rawName, argv[token.index] ?? '');
-    const value = valueOf(name, flag, token, argv[token.index] ?? '');
+    const value = givenValue(name, flag, token, argv[token.index] ?? '');
     values.set(name, combine(name, flag, values.get(name), value));
   }
   return { flags: Object.fromEntries(values) as Values<T>, args };
@@ -89,7 +90,7 @@ function initial(type: Flag['type']): unknown {
   return type === 'switch' ? false : [];
 }
 
-function valueOf(name: string, flag: Flag, token: OptionToken, word: string): string {
+function givenValue(name: string, flag: Flag, token: OptionToken, word: string): string {
   const { rawName, value } = token;
   if (value !== undefined) {
     // parseArgs takes the `=` of `-n=value` for a part of the value.
@@ -108,7 +109,8 @@ function combine(name: string, flag: Flag, before: unknown, value: string): unkn
     case 'switch': {
       const on = SWITCH[value];
       const shown = flag.short === undefined ? `--${name}` : `-${flag.short}, --${name}`;
-      if (on === undefined) throw new UsageError(`invalid argument "${value}" for "${shown}" flag: it is true or false`);
+      if (on === undefined)
+        throw new UsageError(`invalid argument "${value}" for "${shown}" flag: it is true or false`);
       return on;
     }
     case 'list':
@@ -130,8 +132,6 @@ function splitCsv(text: string): string[] {
 
 function unknown(rawName: string, word: string): UsageError {
   return new UsageError(
-    rawName.startsWith('--')
-      ? `unknown flag: ${rawName}`
-      : `unknown shorthand flag: '${rawName.slice(1)}' in ${word}`,
+    rawName.startsWith('--') ? `unknown flag: ${rawName}` : `unknown shorthand flag: '${rawName.slice(1)}' in ${word}`,
   );
 }

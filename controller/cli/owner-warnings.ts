@@ -1,7 +1,7 @@
 // What a person should hear who has just made a Deployment the owner of a ConfigMap.
 
-import { declaredEntries } from '../core/opt-in.ts';
 import { MANAGED_LABEL, OWNERS_ANNOTATION } from '../core/names.ts';
+import { declaredEntries } from '../core/opt-in.ts';
 import type { OwnerReference, Workload } from '../core/types.ts';
 import type { Wording } from './command.ts';
 import type { ConfigMaps } from './config-maps.ts';

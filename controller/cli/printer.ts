@@ -53,7 +53,7 @@ function formatOf(text: string): Format {
 }
 
 // kubectl's YAML reader takes more for numbers than YAML 1.1 says (0o17, 1_0), and text may look like one.
-const LOOKS_LIKE_NUMBER = /^[-+.\d]/;
+const LOOKS_LIKE_NUMBER = /^[-+.]*\d[\w.+:-]*$/;
 
 /** YAML that kubectl reads back as the same object. Loaded when it is needed: --help has no use for it. */
 async function toYaml(value: Json): Promise<string> {
@@ -61,13 +61,13 @@ async function toYaml(value: Json): Promise<string> {
   const document = new Document(value, { version: '1.1', sortMapEntries: true });
   visit(document, {
     Scalar(_, node) {
-      if (typeof node.value === 'string' && LOOKS_LIKE_NUMBER.test(node.value) && !node.value.includes('\n')) {
+      if (typeof node.value === 'string' && LOOKS_LIKE_NUMBER.test(node.value)) {
         node.type = 'QUOTE_DOUBLE';
       }
     },
   });
   // The %YAML line that names the version would be the first of every output.
-  return document.toString({ lineWidth: 0, directives: false });
+  return document.toString({ lineWidth: 0, directives: false, indentSeq: false });
 }
 
 function withoutManagedFields(value: Json): Json {

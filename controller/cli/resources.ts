@@ -24,13 +24,15 @@ export const CONFIG_MAPS: Resource = {
   aliases: ['configmap', 'configmaps', 'cm'],
 };
 
-export const WORKLOADS: readonly Resource[] = WORKLOAD_KINDS.map(({ apiVersion, kind, resource, apiGroup, aliases }) => ({
-  apiVersion,
-  kind,
-  resource,
-  printed: `${kind.toLowerCase()}.${apiGroup}`,
-  aliases,
-}));
+export const WORKLOADS: readonly Resource[] = WORKLOAD_KINDS.map(
+  ({ apiVersion, kind, resource, apiGroup, aliases }) => ({
+    apiVersion,
+    kind,
+    resource,
+    printed: `${kind.toLowerCase()}.${apiGroup}`,
+    aliases,
+  }),
+);
 
 const SUPPORTED: readonly Resource[] = [CONFIG_MAPS, ...WORKLOADS];
 
@@ -111,12 +113,17 @@ function resourceOf(type: string, word: string): Resource {
 
 function isType(word: string): boolean {
   const [first = ''] = word.toLowerCase().split('.');
-  return [...SUPPORTED, ...NOT_YET.map(([, ...aliases]) => ({ aliases }))].some(({ aliases }) => aliases.includes(first));
+  return [...SUPPORTED, ...NOT_YET.map(([, ...aliases]) => ({ aliases }))].some(({ aliases }) =>
+    aliases.includes(first),
+  );
 }
 
 // `deployments.v1.apps` names a version, which is not ours to choose.
 function shortType(type: string): string {
-  return type.toLowerCase().replace(/\.v\d\w*(\.|$)/, '$1').replace(/\.$/, '');
+  return type
+    .toLowerCase()
+    .replace(/\.v\d\w*(\.|$)/, '$1')
+    .replace(/\.$/, '');
 }
 
 function lacksName(type: string): UsageError {

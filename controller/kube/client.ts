@@ -39,8 +39,8 @@ export interface RequestOptions {
 
 export interface KubeClientOptions {
   readonly userAgent: string;
-  /** Sent with every request: impersonation. */
-  readonly headers?: Readonly<Record<string, string>>;
+  /** Sent with every request: impersonation. Several values of one header are several lines. */
+  readonly headers?: Readonly<Record<string, string | string[]>>;
 }
 
 interface Credentials {

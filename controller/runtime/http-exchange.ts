@@ -10,7 +10,7 @@ import { codeOf } from './failure.ts';
 export interface HttpRequest {
   readonly method: string;
   readonly url: URL;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string | string[]>>;
   readonly body?: string;
   readonly agent: http.Agent;
   /** `user:password` for Basic authentication. */

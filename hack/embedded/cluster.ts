@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:f
 import { dirname } from 'node:path';
 import { type BinaryFolder, findBinaries, type K3sSource } from './binaries.ts';
 import { startControlPlane, startStandIn } from './control-plane.ts';
-import { removeK3s, startK3s } from './k3s.ts';
+import { k3sRuns, removeK3s, startK3s } from './k3s.ts';
 import { withLock } from './lock.ts';
 import { removeTraces } from './node-traces.ts';
 import { type Layout, layout, resolveDataDir } from './paths.ts';
@@ -42,7 +42,7 @@ export async function up({ dataDir, node = false, log = silent, signal }: UpOpti
   const files = layout(resolveDataDir(dataDir));
   return exclusively(files, log, async () => {
     const state = readState(files);
-    if (state !== undefined && isRunning(state)) {
+    if (state !== undefined && (await isRunning(state))) {
       log(`The cluster in ${files.dataDir} is running already, at ${state.server} (node: ${nodeText(state)}).`);
       return describe(files, state);
     }
@@ -61,8 +61,9 @@ export async function down(dataDir?: string, log: Log = silent): Promise<void> {
   });
 }
 
-export function isRunning(state: State): boolean {
-  return state.ready && deadComponents(state).length === 0;
+export async function isRunning(state: State): Promise<boolean> {
+  if (!state.ready || deadComponents(state).length > 0) return false;
+  return state.container === undefined || k3sRuns(state.container).catch(() => false);
 }
 
 export function nodeText({ node, nodeReason }: State): string {

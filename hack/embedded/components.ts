@@ -38,6 +38,23 @@ rules:
   - level: Metadata
 `;
 
+export function writeAuditFiles({ auditLog, auditPolicy }: Layout): void {
+  writeFileSync(auditPolicy, AUDIT_POLICY);
+  writeFileSync(auditLog, '', { flag: 'a', mode: 0o600 });
+}
+
+export function auditArguments(log: string, policy: string): readonly string[] {
+  return [
+    `--audit-policy-file=${policy}`,
+    `--audit-log-path=${log}`,
+    '--audit-log-format=json',
+    // Each line is written before the answer goes out.
+    '--audit-log-mode=blocking',
+    // In megabytes: one file, never rotated.
+    '--audit-log-maxsize=100000',
+  ];
+}
+
 export function etcd({ files, binaries, ports }: Plane): Program {
   const client = `http://${HOST}:${ports.etcd}`;
   const peer = `http://${HOST}:${ports.etcdPeer}`;
@@ -62,8 +79,7 @@ export function etcd({ files, binaries, ports }: Plane): Program {
 
 export function apiServer({ files, binaries, minor, ports, network, realNode }: Plane): Program {
   mkdirSync(files.certificates, { recursive: true, mode: 0o700 });
-  writeFileSync(files.auditPolicy, AUDIT_POLICY);
-  writeFileSync(files.auditLog, '', { flag: 'a', mode: 0o600 });
+  writeAuditFiles(files);
   return {
     name: 'kube-apiserver',
     command: join(binaries, 'kube-apiserver'),
@@ -82,12 +98,7 @@ export function apiServer({ files, binaries, minor, ports, network, realNode }: 
       // Tokens of pods as in current clusters: projected, bound to the pod, no Secret for each ServiceAccount.
       ...(minor < 22 ? ['--feature-gates=BoundServiceAccountTokenVolume=true'] : []),
       '--allow-privileged=true',
-      `--audit-policy-file=${files.auditPolicy}`,
-      `--audit-log-path=${files.auditLog}`,
-      '--audit-log-format=json',
-      '--audit-log-mode=blocking',
-      // In megabytes: one file, never rotated.
-      '--audit-log-maxsize=100000',
+      ...auditArguments(files.auditLog, files.auditPolicy),
       // Webhooks reach the pods behind their Service directly: nothing here translates Service addresses.
       '--enable-aggregator-routing=true',
       '--profiling=false',
@@ -113,6 +124,7 @@ export function controllerManager({ files, binaries, minor, realNode }: Plane, k
       '--secure-port=0',
       '--kube-api-qps=1000',
       '--kube-api-burst=2000',
+      '--node-monitor-period=1s',
       '--concurrent-deployment-syncs=20',
       '--concurrent-replicaset-syncs=20',
       '--concurrent-gc-syncs=40',

@@ -33,6 +33,12 @@ export async function kubectlPath(): Promise<string> {
   return path;
 }
 
+/** Nothing of the user's is read or written: neither kubeconfig nor preferences nor cache below ~/.kube. */
+export function kubectlEnvironment(kubeconfig: string): NodeJS.ProcessEnv {
+  const cache = join(dirname(kubeconfig), 'kubectl-cache');
+  return { ...process.env, KUBECONFIG: kubeconfig, KUBECACHEDIR: cache, KUBERC: 'off' };
+}
+
 /** Runs it in the foreground against this kubeconfig and no other; gives its exit code. */
 export async function runKubectl(kubeconfig: string, args: readonly string[]): Promise<number> {
   const command = await kubectlPath();
@@ -40,7 +46,7 @@ export async function runKubectl(kubeconfig: string, args: readonly string[]): P
   const ignore = () => undefined;
   process.on('SIGINT', ignore);
   return new Promise((resolve, reject) => {
-    const child = spawn(command, [...args], { stdio: 'inherit', env: { ...process.env, KUBECONFIG: kubeconfig } });
+    const child = spawn(command, [...args], { stdio: 'inherit', env: kubectlEnvironment(kubeconfig) });
     child.once('error', reject);
     child.once('exit', (code, signal) => resolve(signal === null ? (code ?? 1) : 130));
   });

@@ -24,19 +24,18 @@ function componentLine({ name, process: id, ports, log: file }: Component): stri
   return `  ${name.padEnd(24)} ${state}${listening}, log ${file}`;
 }
 
-function status(files: Layout): number {
+async function status(files: Layout): Promise<number> {
   const state = readState(files);
   if (state === undefined) {
     console.log(`no cluster in ${files.dataDir}`);
     return 1;
   }
-  const running = isRunning(state);
+  const running = await isRunning(state);
   console.log(`cluster in ${files.dataDir}: ${running ? 'running' : 'not running'}`);
   console.log(`server: ${state.server}, Kubernetes ${state.serverVersion}`);
   console.log(`node: ${nodeText(state)}`);
   console.log('components:');
-  if (state.container !== undefined)
-    console.log(`  k3s in Docker            container ${state.container.slice(0, 12)}`);
+  if (state.container !== undefined) console.log('  k3s, in a Docker container');
   for (const component of state.components) console.log(componentLine(component));
   return running ? 0 : 1;
 }

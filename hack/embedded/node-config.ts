@@ -93,12 +93,12 @@ export function kubeletConfig({ folder, kubeletPort }: NodeSetup): string {
     maxPods: 250,
     // A changed ConfigMap shows in the pods that mount it after seconds, not after a minute.
     syncFrequency: '10s',
-    nodeStatusUpdateFrequency: '5s',
+    nodeStatusUpdateFrequency: '1s',
     logging: { format: 'text' },
   });
 }
 
-/** What the kubelet would otherwise set on the whole machine. */
+/** What the kubelet would otherwise set on the whole machine: it leaves alone what is as it wishes. */
 const KERNEL_SETTINGS: Readonly<Record<string, number>> = {
   'vm/overcommit_memory': 1,
   'vm/panic_on_oom': 0,
@@ -122,7 +122,7 @@ mount() { "$busybox" mount "$@"; }
 mount -o bind '${folder}/var-lib' /var/lib
 mount -o bind '${folder}/var-log' /var/log
 mount -t tmpfs -o mode=755 tmpfs /run
-# The kubelet believes that the kernel is set as it wishes.
+# Only the look of them, for the kubelet: the machine's own settings stay.
 ${settings.join('\n')}
 mount --make-rshared /
 
@@ -148,7 +148,12 @@ done
   --container-runtime-endpoint=unix://${NODE_SOCKET} \\
   --pod-infra-container-image=${PAUSE_IMAGE} \\
   >> '${logs}/kubelet.log' 2>&1 &
+kubelet=$!
 # Without either of them this is no node any more.
-while kill -0 "$containerd" && kill -0 $!; do "$busybox" sleep 1; done
+while :; do
+  kill -0 "$containerd" 2> /dev/null || { echo 'containerd ended'; exit 1; }
+  kill -0 "$kubelet" 2> /dev/null || { echo 'the kubelet ended'; exit 1; }
+  "$busybox" sleep 1
+done
 `;
 }

@@ -63,11 +63,14 @@ export async function startDetached({ command, args, log, env }: Command): Promi
 
 function signal(id: ProcessId, name: NodeJS.Signals): void {
   if (!isAlive(id)) return;
-  try {
-    // The whole group: every process here was started as the leader of its own.
-    process.kill(-id.pid, name);
-  } catch {
-    // Gone between the look and the signal.
+  // The whole group of those that were started here, which lead their own; the process alone otherwise.
+  for (const target of [-id.pid, id.pid]) {
+    try {
+      process.kill(target, name);
+      return;
+    } catch {
+      // No such group, or gone between the look and the signal.
+    }
   }
 }
 

@@ -137,7 +137,8 @@ async function writeSetup(setup: NodeSetup): Promise<void> {
   writeFileSync(join(folder, 'containerd.toml'), containerdConfig(setup));
   writeFileSync(join(folder, 'cni', '10-config-rollout.conflist'), cniConfig(setup));
   writeFileSync(join(folder, 'kubelet.yaml'), kubeletConfig(setup));
-  writeFileSync(join(folder, 'resolv.conf'), '# No name server: this cluster has none.\n');
+  // Not empty: pods would get the machine's, with name servers that they cannot reach.
+  writeFileSync(join(folder, 'resolv.conf'), 'options ndots:1\n');
   writeFileSync(join(folder, 'node.sh'), nodeScript(setup));
 }
 

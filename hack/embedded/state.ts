@@ -29,6 +29,7 @@ export interface State {
   readonly nodeReason: string | undefined;
   readonly binaries: string;
   readonly components: readonly Component[];
+  /** The value of the label of its Docker container. */
   readonly container: string | undefined;
   readonly traces: NodeTraces | undefined;
 }

@@ -1,7 +1,7 @@
 // One scenario: a namespace of its own on the real cluster, the real kubectl, and the questions that promises are made of.
 
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { KubeClient } from '../../controller/kube/client.ts';
 import { loadKubeConfig } from '../../controller/kube/kubeconfig.ts';
 import { env } from './controller.ts';
@@ -101,6 +101,13 @@ export class Scenario {
     if (code !== 0) throw new Error(`kubectl apply failed: ${stderr}`);
   }
 
+  /** kubectl in the scenario's namespace, with an object on its stdin; throws when it fails. */
+  async kubectlWith(object: Json, ...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await runKubectl([...args, '-n', this.namespace], JSON.stringify(object));
+    if (code !== 0) throw new Error(`kubectl ${args.join(' ')} exited with ${code}: ${stderr}`);
+    return stdout;
+  }
+
   get(path: string): Promise<Json> {
     return admin().request<Json>('GET', path.replace('NS', this.namespace));
   }
@@ -183,6 +190,11 @@ export class Scenario {
     return this.audited(isWrite);
   }
 
+  /** Writes of the controller, but for Events. */
+  changes(): Json[] {
+    return this.writes().filter(({ objectRef }) => objectRef.resource !== 'events');
+  }
+
   /** Waits until the controller has asked nothing of this namespace for a while; gives the number of its writes so far. */
   async quiet(ms = 1500): Promise<number> {
     for (;;) {
@@ -197,11 +209,27 @@ export class Scenario {
   }
 }
 
-export function auditEntries(): Json[] {
-  return readFileSync(env('TEST_AUDIT_LOG'), 'utf8')
-    .split('\n')
-    .filter((line) => line.endsWith('}'))
-    .map((line) => JSON.parse(line));
+const audit = { read: 0, rest: '', entries: [] as Json[] };
+
+/** What ServiceAccounts asked of the API server so far. The log is read once: it grows to many megabytes. */
+export function auditEntries(): readonly Json[] {
+  const file = openSync(env('TEST_AUDIT_LOG'), 'r');
+  try {
+    const chunk = Buffer.alloc(1 << 20);
+    for (let length = 1; length > 0; audit.read += length) {
+      length = readSync(file, chunk, 0, chunk.length, audit.read);
+      // Byte for byte: a character may lie on both sides of a chunk's end.
+      const lines = (audit.rest + chunk.toString('latin1', 0, length)).split('\n');
+      audit.rest = lines.pop() ?? '';
+      for (const line of lines) {
+        if (line.includes('"username":"system:serviceaccount:'))
+          audit.entries.push(JSON.parse(Buffer.from(line, 'latin1').toString()));
+      }
+    }
+  } finally {
+    closeSync(file);
+  }
+  return audit.entries;
 }
 
 export function isController(entry: Json): boolean {

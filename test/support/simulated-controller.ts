@@ -2,16 +2,18 @@
 
 import { applyTo } from '../../controller/app/apply.ts';
 import { ContentIndex } from '../../controller/app/content-index.ts';
+import { runControllers } from '../../controller/app/controllers.ts';
 import { isFailure } from '../../controller/app/errors.ts';
 import { Observer } from '../../controller/app/observe.ts';
 import { Reconciler, type Settings } from '../../controller/app/reconcile.ts';
+import { connect, makeQueues } from '../../controller/app/triggers.ts';
 import { isSnapshot, World } from '../../controller/app/world.ts';
 import { keyOf } from '../../controller/runtime/store.ts';
 import { KINDS, NAMESPACE } from './builders.ts';
 import type { SimulatedCluster } from './simulated-cluster.ts';
 
 const MOST_ROUNDS = 30;
-const QUIET_ROUNDS = 3;
+const QUIET_ROUNDS = 2;
 /** Longer than it takes to throttle, to settle, or to grace. */
 const ROUND_MS = 31_000;
 
@@ -22,6 +24,8 @@ export class SimulatedController {
   readonly index = new ContentIndex();
   readonly reconciler: Reconciler;
   readonly #cluster: SimulatedCluster;
+  readonly #queues = makeQueues();
+  readonly failures: string[] = [];
   conflicts = 0;
 
   /** A controller that has just started: its caches are complete. */
@@ -34,7 +38,25 @@ export class SimulatedController {
     const observer = new Observer(this.world, this.index, cluster, now);
     const apply = applyTo(cluster, this.world, this.index, now, () => undefined);
     this.reconciler = new Reconciler(observer, apply, cluster, settings);
+    connect(this.world, this.index, this.#queues, (workload) => this.reconciler.forget(workload));
     cluster.watch(this.world);
+  }
+
+  /** Sets the real controllers to work, with their queues; gives the function that ends them. */
+  start(): () => Promise<void> {
+    const stop = new AbortController();
+    const { world, reconciler } = this;
+    const log = (level: string, message: string) => {
+      if (level === 'error') this.failures.push(message);
+    };
+    const running = runControllers(
+      { world, queues: this.#queues, reconciler },
+      { concurrency: 2, log, stop: stop.signal },
+    );
+    return () => {
+      stop.abort();
+      return running;
+    };
   }
 
   async lookAtSources(): Promise<void> {

@@ -42,9 +42,7 @@ describe('an owner reference', () => {
   ])('to a %s that a person wrote is a problem that names what is supported', (kind, apiVersion) => {
     const { optIns: found, problems } = read({ owners: [owner({ kind, apiVersion })] });
     expect(found).toEqual([]);
-    expect(problems).toEqual([
-      { reason: 'ConfigOwnerKindUnsupported', note: expect.stringContaining(`${kind} web`) },
-    ]);
+    expect(problems).toEqual([{ reason: 'ConfigOwnerKindUnsupported', note: expect.stringContaining(`${kind} web`) }]);
     expect(problems[0]?.note).toContain('configmap/foo');
     expect(problems[0]?.note).toContain('supported: Deployment');
   });

@@ -1,7 +1,7 @@
 // A ConfigMap and the Deployments named → the owner references it should have, as data.
 
-import { declaredEntries } from '../../core/opt-in.ts';
 import { OWNERS_ANNOTATION } from '../../core/names.ts';
+import { declaredEntries } from '../../core/opt-in.ts';
 import { ownerReference } from '../../core/snapshot.ts';
 import type { ConfigObject, OwnerReference, Workload } from '../../core/types.ts';
 import type { Json } from '../cluster.ts';
@@ -51,7 +51,11 @@ export function planOwners(request: OwnerRequest): OwnerPlan {
         // Said when it becomes true, not each time the command is run.
         unchanged
           ? undefined
-          : deletionWarning({ ...configMap, owners: next }, owners.map(({ target }) => target), request.wording),
+          : deletionWarning(
+              { ...configMap, owners: next },
+              owners.map(({ target }) => target),
+              request.wording,
+            ),
         ...readinessWarnings(request),
       ];
   return {
@@ -86,7 +90,9 @@ function refuse({ configMap, owners, remove, wording }: OwnerRequest): void {
 function withOwner(references: readonly OwnerReference[], { workload }: NamedOwner): readonly OwnerReference[] {
   if (workload === undefined) return references;
   const own = references.filter((reference) => isTo(reference, workload));
-  const right = own.find(({ uid, apiVersion }) => uid === workload.uid && groupOf(apiVersion) === groupOf(workload.apiVersion));
+  const right = own.find(
+    ({ uid, apiVersion }) => uid === workload.uid && groupOf(apiVersion) === groupOf(workload.apiVersion),
+  );
   if (right !== undefined && own.length === 1) return references;
   const kept = right ?? ownerReference(workload);
   const at = references.findIndex((reference) => own.includes(reference));
@@ -118,8 +124,8 @@ function readinessWarnings({ raw, configMap, owners, configMaps, wording }: Owne
     raw['immutable'] === true
       ? `configmap/${configMap.name} is immutable: its content never changes, so nothing is ever rolled out; to make it mutable, delete it and create it anew`
       : undefined;
-  const unreferenced = owners.map(({ target, workload }) =>
-    workload && notReferencedWarning(configMap.name, workload, target, configMaps, wording),
+  const unreferenced = owners.map(
+    ({ target, workload }) => workload && notReferencedWarning(configMap.name, workload, target, configMaps, wording),
   );
   return [immutable, ...unreferenced];
 }

@@ -1,0 +1,34 @@
+// Which containers and volumes are meant.
+
+import type { ConfigMaps } from '../config-maps.ts';
+import { CommandError } from '../errors.ts';
+import { allContainers, type Container, type PodSpec, type Volume } from './pod-template.ts';
+import type { Source } from './request.ts';
+
+/**
+ * Undefined selects the regular containers; a pattern, init containers too.
+ *
+ * @throws CommandError when none matches. `workload` is `deployment.apps/bar`.
+ */
+export function selectContainers(
+  spec: PodSpec,
+  pattern: string | undefined,
+  workload: string,
+): (container: Container) => boolean {
+  if (pattern === undefined) return (container) => spec.containers.includes(container);
+  const literal = pattern.split('*').map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, '\\$&'));
+  const matcher = new RegExp(`^${literal.join('.*')}$`);
+  const all = allContainers(spec);
+  if (!all.some(({ name }) => matcher.test(name))) {
+    const names = all.map(({ name }) => name).join(', ');
+    throw new CommandError(`${workload} does not have any containers matching "${pattern}" (it has: ${names})`);
+  }
+  return ({ name }) => matcher.test(name);
+}
+
+/** True when the volume mounts that source: itself, or a snapshot of it. */
+export function mounts(volume: Volume, source: Source, configMaps: ConfigMaps): boolean {
+  if (source.type === 'secret') return volume.secret?.secretName === source.name;
+  const name = volume.configMap?.name;
+  return name !== undefined && configMaps.leadsTo(source.name, name);
+}

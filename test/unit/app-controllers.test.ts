@@ -1,0 +1,166 @@
+// The three controllers with their queues and triggers, on virtual time: what no trigger asks for is never looked at.
+
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import fc from 'fast-check';
+import { NOON } from '../support/builders.ts';
+import {
+  brokenPromises,
+  humanStep,
+  type OptIn,
+  perform,
+  Shop,
+  type Step,
+  WORKLOADS,
+} from '../support/simulated-shop.ts';
+
+const optIn = fc.constantFrom<OptIn>('reference', 'declared', 'all');
+/** Longer than all bookkeeping, settling, slowing down and grace. */
+const LONG_MS = 35_000;
+const MOST_ROUNDS = 20;
+
+beforeEach(() => {
+  jest.useFakeTimers({ now: NOON, doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate'] });
+});
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+/** Runs the controllers, and Kubernetes beside them, until nobody writes for long. */
+async function rest(shop: Shop): Promise<void> {
+  const { cluster } = shop;
+  for (let round = 0; round < MOST_ROUNDS; round += 1) {
+    const before = cluster.version;
+    cluster.deliver();
+    await pass(shop, 500);
+    cluster.runDeploymentController();
+    cluster.collectGarbage();
+    cluster.deliver();
+    await pass(shop, LONG_MS);
+    if (cluster.version === before) return;
+  }
+  throw new Error(`no rest; last writes: ${cluster.writes.slice(-10).join(' | ')}`);
+}
+
+async function pass({ cluster }: Shop, ms: number): Promise<void> {
+  cluster.now += ms;
+  await jest.advanceTimersByTimeAsync(ms);
+}
+
+/** Runs `body` with the controllers at work, and ends them. */
+async function atWork(shop: Shop, body: () => Promise<void>): Promise<void> {
+  const stop = shop.controller.start();
+  try {
+    await body();
+  } finally {
+    await stop();
+  }
+}
+
+describe('what triggers ask for', () => {
+  test('is enough: after any step, a look at everything finds nothing left to do', async () => {
+    const steps = fc.array(
+      humanStep.filter((step) => step.do !== 'restartController'),
+      { maxLength: 8, size: 'max' },
+    );
+    await fc.assert(
+      fc.asyncProperty(optIn, steps, async (how, history) => {
+        const shop = new Shop(how, 10);
+        await atWork(shop, async () => {
+          await rest(shop);
+          expect(brokenPromises(shop)).toEqual([]);
+          for (const step of history) {
+            perform(shop, step);
+            await rest(shop);
+            expect({ step, broken: brokenPromises(shop) }).toEqual({ step, broken: [] });
+          }
+          const writes = shop.cluster.writes.length;
+          await shop.controller.look();
+          expect(shop.cluster.writes.slice(writes)).toEqual([]);
+        });
+      }),
+      { numRuns: Number(process.env['RUNS'] ?? 25) },
+    );
+  });
+
+  test.each<[what: string, step: Step]>([
+    ['an annotation of a source', { do: 'annotate', source: 'foo', value: 'x' }],
+    ['scaling', { do: 'scale', workload: 'web' }],
+    ['a source made anew with the content it had', { do: 'recreateSource', source: 'foo' }],
+  ])('ends in no write of a workload for %s', async (_, step) => {
+    const shop = new Shop('declared', 10);
+    await atWork(shop, async () => {
+      await rest(shop);
+      const writes = shop.cluster.writes.length;
+      perform(shop, step);
+      await rest(shop);
+      expect(shop.cluster.writes.slice(writes).filter((write) => write.includes('deployment'))).toEqual([]);
+    });
+  });
+
+  test('is nothing when a controller takes over: it reads no content, and writes nothing', async () => {
+    const shop = new Shop('declared', 10);
+    await shop.controller.untilQuiet();
+    const { writes, reads } = shop.cluster;
+    const before = { writes: writes.length, reads };
+    shop.restart();
+    await atWork(shop, () => rest(shop));
+    expect({ writes: shop.cluster.writes.length, reads: shop.cluster.reads }).toEqual(before);
+  });
+});
+
+describe('a change', () => {
+  test('of one source reaches a workload with that source alone at once, without a settle time', async () => {
+    const shop = new Shop('declared', 10);
+    await atWork(shop, async () => {
+      await rest(shop);
+      perform(shop, { do: 'edit', source: 'foo', value: 'b' });
+      shop.cluster.deliver();
+      await pass(shop, 1);
+      expect(shop.cluster.mounts('api')).toEqual(shop.currentMounts('api'));
+      expect(shop.cluster.mounts('web')).not.toEqual(shop.currentMounts('web'));
+      await pass(shop, 1000);
+      expect(shop.cluster.mounts('web')).toEqual(shop.currentMounts('web'));
+    });
+  });
+
+  test('of two sources within the settle time is one revision of the workload that has both', async () => {
+    const shop = new Shop('declared', 10);
+    await atWork(shop, async () => {
+      await rest(shop);
+      const revisions = shop.cluster.history('web').length;
+      perform(shop, { do: 'edit', source: 'foo', value: 'b' });
+      shop.cluster.deliver();
+      await pass(shop, 900);
+      perform(shop, { do: 'edit', source: 'bar', value: 'b' });
+      shop.cluster.deliver();
+      await pass(shop, 900);
+      expect(shop.cluster.mounts('web')).not.toEqual(shop.currentMounts('web'));
+      await rest(shop);
+      expect(shop.cluster.mounts('web')).toEqual(shop.currentMounts('web'));
+      expect(shop.cluster.history('web')).toHaveLength(revisions + 1);
+    });
+  });
+
+  test('that never ends rolls five times, then once each half minute, and the history stays', async () => {
+    const shop = new Shop('declared', 10);
+    const rollouts = () => shop.cluster.writes.filter((write) => write === 'patch deployment/api').length;
+    await atWork(shop, async () => {
+      await rest(shop);
+      await pass(shop, 300_000);
+      const before = rollouts();
+      const writeFor = async (ms: number) => {
+        for (let passed = 0; passed < ms; passed += 100) {
+          perform(shop, { do: 'edit', source: 'foo', value: `${shop.cluster.now}` });
+          shop.cluster.deliver();
+          await pass(shop, 100);
+        }
+      };
+      await writeFor(10_000);
+      expect(rollouts() - before).toBe(5);
+      await writeFor(120_000);
+      expect(rollouts() - before).toBe(9);
+      await rest(shop);
+      for (const name of WORKLOADS) expect(shop.cluster.mounts(name)).toEqual(shop.currentMounts(name));
+    });
+  });
+});

@@ -1,0 +1,196 @@
+// The promises of docs/semantics.md as properties: random histories over a simulated cluster.
+
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { revisionOf } from '../support/simulated-cluster.ts';
+import {
+  brokenPromises,
+  forwardStep,
+  humanStep,
+  type OptIn,
+  perform,
+  Shop,
+  SOURCES,
+  type Step,
+  USES,
+  WORKLOADS,
+  type WorkloadName,
+} from '../support/simulated-shop.ts';
+
+// RUNS=1000 npm run -s unit -- test/unit/app-promises, for a night.
+const runs = (usual: number) => ({ numRuns: Number(process.env['RUNS'] ?? usual) });
+const optIn = fc.constantFrom<OptIn>('reference', 'declared', 'all');
+const MOST_ROUNDS = 8;
+
+describe('whatever happens, one thing at a time', () => {
+  test('everything comes to rest, pinned, owned and recorded; and a restart writes nothing', async () => {
+    const historyLimit = fc.integer({ min: 1, max: 4 });
+    const steps = fc.array(humanStep, { maxLength: 12, size: 'max' });
+    await fc.assert(
+      fc.asyncProperty(optIn, historyLimit, steps, async (how, limit, history) => {
+        const shop = new Shop(how, limit);
+        await shop.controller.untilQuiet();
+        expect(brokenPromises(shop)).toEqual([]);
+        for (const step of history) {
+          perform(shop, step);
+          expect(await shop.controller.untilQuiet()).toBeLessThanOrEqual(MOST_ROUNDS);
+          expect(brokenPromises(shop)).toEqual([]);
+        }
+        const writes = shop.cluster.writes.length;
+        shop.restart();
+        await shop.controller.untilQuiet();
+        expect(shop.cluster.writes.slice(writes)).toEqual([]);
+      }),
+      runs(50),
+    );
+  });
+
+  test('each step has exactly the effect that it is meant to have', async () => {
+    const steps = fc.array(humanStep, { maxLength: 10, size: 'max' });
+    await fc.assert(
+      fc.asyncProperty(optIn, steps, async (how, history) => {
+        const shop = new Shop(how, 20);
+        await shop.controller.untilQuiet();
+        for (const step of history) await expectEffect(shop, step);
+      }),
+      runs(60),
+    );
+  });
+});
+
+/** What shows of a workload. */
+function show(shop: Shop, name: WorkloadName) {
+  const { cluster } = shop;
+  return {
+    template: structuredClone(cluster.deployment(name).spec.template),
+    revision: Math.max(...cluster.history(name).map(revisionOf)),
+    mounts: cluster.mounts(name),
+    hashes: USES[name].map((source) => shop.currentHash(source)),
+  };
+}
+type View = ReturnType<typeof show>;
+
+async function expectEffect(shop: Shop, step: Step): Promise<void> {
+  const { cluster, controller } = shop;
+  const before = WORKLOADS.map((name) => show(shop, name));
+  const writes = cluster.writes.length;
+  perform(shop, step);
+  const asked = WORKLOADS.map((name) => show(shop, name));
+  await controller.untilQuiet();
+  WORKLOADS.forEach((name, i) => {
+    const [was, wanted] = [before[i], asked[i]];
+    if (!was || !wanted) return;
+    const after = show(shop, name);
+    expect({ step, name, mounts: after.mounts, revision: after.revision - was.revision }).toEqual({
+      step,
+      name,
+      ...expected(shop, step, was, wanted, after),
+    });
+  });
+  // Nobody asked for a change of content or template: nothing is written, but for the label of a source made anew.
+  if (['annotate', 'scale', 'restartController', 'recreateSource'].includes(step.do)) {
+    const done = cluster.writes.slice(writes).filter((write) => !write.endsWith('carry the same label'));
+    expect({ step, done }).toEqual({ step, done: [] });
+  }
+}
+
+/** What a step should have made of a workload: its mounts, and how many revisions more it should have. */
+function expected(shop: Shop, step: Step, was: View, wanted: View, after: View) {
+  if (step.do === 'edit') {
+    const mounts =
+      was.hashes.join() === wanted.hashes.join()
+        ? was.mounts
+        : was.mounts.map((mount) => (mount.startsWith(`${step.source}-`) ? shop.currentMount(step.source) : mount));
+    return { mounts, revision: mounts.join() === was.mounts.join() ? 0 : 1 };
+  }
+  const isAsked = JSON.stringify(wanted.template) !== JSON.stringify(was.template);
+  if (step.do === 'undo') {
+    // A revision from before the opt-in is raw: it comes back with the config that runs now.
+    const isRaw = wanted.mounts.some((mount) => SOURCES.some((source) => source === mount));
+    return { mounts: isRaw ? was.mounts : wanted.mounts, revision: isAsked ? after.revision - was.revision : 0 };
+  }
+  // Without admission, a raw template makes a revision of its own before it is pinned again.
+  return { mounts: was.mounts, revision: isAsked ? after.revision - was.revision : 0 };
+}
+
+// ---- what can happen while the controller is still at it: caches lag, and Kubernetes has its own pace
+
+type Pace =
+  | { readonly do: 'deliver'; readonly kinds: readonly ('ConfigMap' | 'Deployment' | 'ReplicaSet')[] }
+  | { readonly do: 'lookAtSources' | 'lookAtWorkloads' | 'lookAtSnapshots' | 'kubernetes' }
+  | { readonly do: 'wait'; readonly ms: number };
+
+const kinds = fc.subarray(['ConfigMap', 'Deployment', 'ReplicaSet'] as const, { minLength: 1 });
+const pace: fc.Arbitrary<Pace> = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('deliver' as const), kinds }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      do: fc.constantFrom(
+        'lookAtSources' as const,
+        'lookAtWorkloads' as const,
+        'lookAtSnapshots' as const,
+        'kubernetes' as const,
+      ),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(10, 1000, 6000, 30_000) }),
+  },
+);
+
+async function proceed({ cluster, controller }: Shop, step: Pace): Promise<void> {
+  switch (step.do) {
+    case 'deliver':
+      return cluster.deliver(step.kinds);
+    case 'kubernetes':
+      cluster.runDeploymentController();
+      return cluster.collectGarbage();
+    case 'wait':
+      cluster.now += step.ms;
+      return;
+    default:
+      return controller[step.do]();
+  }
+}
+
+const isPace = (step: Step | Pace): step is Pace =>
+  ['deliver', 'wait', 'kubernetes', 'lookAtSources', 'lookAtWorkloads', 'lookAtSnapshots'].includes(step.do);
+
+describe('whatever happens, in whatever order and at whatever moment', () => {
+  const historyOf = (human: fc.Arbitrary<Step>) =>
+    fc.array(fc.oneof({ weight: 2, arbitrary: human }, { weight: 5, arbitrary: pace }), { maxLength: 40, size: 'max' });
+  const live = async (how: OptIn, history: readonly (Step | Pace)[]) => {
+    const shop = new Shop(how, 10);
+    await shop.controller.untilQuiet();
+    for (const step of history) {
+      if (isPace(step)) await proceed(shop, step);
+      else perform(shop, step);
+    }
+    await shop.controller.untilQuiet();
+    return shop;
+  };
+
+  test('everything comes to rest, pinned, owned and recorded', async () => {
+    await fc.assert(
+      fc.asyncProperty(optIn, historyOf(humanStep), async (how, history) => {
+        expect(brokenPromises(await live(how, history))).toEqual([]);
+      }),
+      runs(100),
+    );
+  });
+
+  test('without an undo, every reference ends at the content that its source has', async () => {
+    await fc.assert(
+      fc.asyncProperty(optIn, historyOf(forwardStep), async (how, history) => {
+        const shop = await live(how, history);
+        expect(brokenPromises(shop)).toEqual([]);
+        for (const name of WORKLOADS) {
+          expect({ name, mounts: shop.cluster.mounts(name) }).toEqual({ name, mounts: shop.currentMounts(name) });
+        }
+      }),
+      runs(150),
+    );
+  });
+});

@@ -1,0 +1,217 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Json } from '../../controller/cli/cluster.ts';
+import { configMap, deployment, MemoryCluster, ownerOf, run, snapshotOf } from '../support/cli.ts';
+
+const mounting = (name: string) => ({ volumes: [{ name: 'config', configMap: { name } }] });
+const ownersOf = (cluster: MemoryCluster, name = 'foo') =>
+  (cluster.objects.get(`configmaps/${name}`)?.['metadata'] as Json)['ownerReferences'];
+
+const SET = 'kubectl set-owner cm/foo deploy/bar';
+
+describe('set-owner', () => {
+  test('adds an owner reference that blocks nothing, guarded, under its own field manager', async () => {
+    const cluster = new MemoryCluster(configMap('foo'), deployment('bar', mounting('foo')));
+    const { code, out, err } = await run(cluster, SET);
+    expect({ code, out }).toEqual({ code: 0, out: 'configmap/foo owner updated\n' });
+    expect(cluster.writes).toEqual([
+      {
+        key: 'configmaps/foo',
+        dryRun: false,
+        manager: 'kubectl-set-owner',
+        body: { metadata: { uid: 'uid-foo', resourceVersion: '7', ownerReferences: [ownerOf('bar')] } },
+      },
+    ]);
+    expect(err).toBe(
+      [
+        'Warning: deleting deployment.apps/bar now also deletes configmap/foo; to opt in without that, declare the owner instead:',
+        '  kubectl annotate configmap/foo configrollout.dev/owners=deployment/bar --overwrite && kubectl set-owner configmap/foo deployment/bar --remove',
+        'or opt in deployment/bar with every ConfigMap that is referenced there:',
+        '  kubectl label deployment/bar configrollout.dev/managed=all --overwrite && kubectl set-owner configmap/foo deployment/bar --remove',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  test('changes nothing, and says nothing more, the second time', async () => {
+    const cluster = new MemoryCluster(configMap('foo'), deployment('bar', mounting('foo')));
+    await run(cluster, SET);
+    expect(await run(cluster, 'kubectl set-owner cm foo deploy/bar')).toEqual({
+      code: 0,
+      out: 'configmap/foo unchanged\n',
+      err: '',
+    });
+    expect(cluster.writes).toHaveLength(1);
+  });
+
+  const stale = ownerOf('bar', { uid: 'uid-of-a-predecessor' });
+  const other = { apiVersion: 'example.com/v1', kind: 'Bar', name: 'bar', uid: 'other', controller: true };
+  test.each<[string, readonly Json[], readonly Json[] | undefined]>([
+    ['keeps other owners', [other], [other, ownerOf('bar')]],
+    ['mends a wrong uid in place', [stale, other], [ownerOf('bar'), other]],
+    ['keeps one of two references', [stale, other, ownerOf('bar')], [ownerOf('bar'), other]],
+    ['leaves a right reference as it is', [ownerOf('bar', { controller: true })], undefined],
+    ['mends an outdated group', [ownerOf('bar', { apiVersion: 'extensions/v1beta1' })], [ownerOf('bar')]],
+  ])('%s', async (_, before, after) => {
+    const cluster = new MemoryCluster(configMap('foo', { ownerReferences: before }), deployment('bar'));
+    const { out } = await run(cluster, SET);
+    expect(out).toBe(after === undefined ? 'configmap/foo unchanged\n' : 'configmap/foo owner updated\n');
+    expect(ownersOf(cluster)).toEqual(after ?? before);
+  });
+
+  test('takes several Deployments, in one write', async () => {
+    const cluster = new MemoryCluster(configMap('foo'), deployment('bar', mounting('foo')), deployment('baz', mounting('foo')));
+    const { err } = await run(cluster, `${SET} deployment.apps/baz`);
+    expect(ownersOf(cluster)).toEqual([ownerOf('bar'), ownerOf('baz')]);
+    expect(cluster.writes).toHaveLength(1);
+    expect(err).toContain('configmap/foo is now deleted with the last of its owners (deployment.apps/bar, deployment.apps/baz);');
+    expect(err).toContain('configrollout.dev/owners=deployment/bar,deployment/baz');
+  });
+
+  test('warns when nothing mounts the ConfigMap yet', async () => {
+    const cluster = new MemoryCluster(configMap('foo'), deployment('bar', mounting('other')));
+    const { out, err } = await run(cluster, `${SET} -n prod`);
+    expect(out).toBe('configmap/foo owner updated\n');
+    expect(err).toContain(
+      'Warning: deployment.apps/bar does not reference configmap/foo yet; to mount it, run:\n  kubectl set-volume deployment/bar -t configmap --configmap-name foo --mount-path PATH -n prod\n',
+    );
+  });
+
+  test.each([
+    ['by its marks', [snapshotOf('foo')]],
+    ['by its name, when it is gone', []],
+  ])('knows a snapshot %s', async (_, snapshots) => {
+    const cluster = new MemoryCluster(configMap('foo'), deployment('bar', mounting('foo-6ct58987ht')), ...snapshots);
+    expect((await run(cluster, SET)).err).not.toContain('does not reference');
+  });
+
+  test('warns of an immutable ConfigMap', async () => {
+    const cluster = new MemoryCluster(configMap('foo', {}, { immutable: true }), deployment('bar', mounting('foo')));
+    expect((await run(cluster, SET)).err).toContain('Warning: configmap/foo is immutable: its content never changes');
+  });
+
+  test.each([
+    ['cm/nope deploy/bar', 'Error from server (NotFound): configmaps "nope" not found\n'],
+    ['cm/foo deploy/nope', 'Error from server (NotFound): deployments.apps "nope" not found\n'],
+    ['cm/foo deploy/bar deploy/nope', 'Error from server (NotFound): deployments.apps "nope" not found\n'],
+    ['cm/hidden deploy/bar', 'Error from server (Forbidden): configmaps "hidden" is forbidden: User "bob" cannot get it\n'],
+    [
+      'cm/foo-6ct58987ht deploy/bar',
+      'error: configmap/foo-6ct58987ht is a snapshot of configmap/foo, whose owners are config-rollout\'s to set; name the source instead: kubectl set-owner configmap/foo deployment/bar\n',
+    ],
+    [
+      'cm/foo deploy/leaving',
+      'error: deployment.apps/leaving is being deleted, and would take configmap/foo with it; wait until it is gone, and name the Deployment that replaces it\n',
+    ],
+    [
+      'cm/foo',
+      "error: one configmap and at least one deployment are required: configmap/NAME deployment/NAME\nSee 'kubectl set-owner --help' for usage.\n",
+    ],
+    [
+      'cm/foo cm/bar deploy/bar',
+      "error: one configmap at a time: run the command once for each\nSee 'kubectl set-owner --help' for usage.\n",
+    ],
+    [
+      'cm/foo deploy/bar -o wide',
+      'error: unable to match a printer suitable for the output format "wide", allowed formats are: json,name,yaml\nSee \'kubectl set-owner --help\' for usage.\n',
+    ],
+  ])('%s is refused, and nothing is written', async (args, err) => {
+    const leaving = deployment('leaving', {}, { deletionTimestamp: '2026-01-01T00:00:00Z' });
+    const cluster = new MemoryCluster(configMap('foo'), configMap('bar'), snapshotOf('foo'), deployment('bar'), leaving);
+    cluster.forbidden = ['hidden'];
+    expect(await run(cluster, `kubectl set-owner ${args}`)).toEqual({ code: 1, out: '', err });
+    expect(cluster.writes).toEqual([]);
+  });
+
+  test('looks again after a conflict, and keeps what the other writer wrote', async () => {
+    const cluster = new MemoryCluster(configMap('foo'), deployment('bar', mounting('foo')));
+    cluster.meanwhile = () => {
+      cluster.meanwhile = () => undefined;
+      cluster.put(configMap('foo', { resourceVersion: '8', ownerReferences: [ownerOf('other')] }));
+    };
+    expect((await run(cluster, SET)).out).toBe('configmap/foo owner updated\n');
+    expect(ownersOf(cluster)).toEqual([ownerOf('other'), ownerOf('bar')]);
+  });
+
+  test('gives up when conflicts do not end', async () => {
+    const cluster = new MemoryCluster(configMap('foo'), deployment('bar', mounting('foo')));
+    let version = 100;
+    cluster.meanwhile = () => cluster.put(configMap('foo', { resourceVersion: `${version++}` }));
+    const { code, err } = await run(cluster, SET);
+    expect({ code, err }).toEqual({ code: 1, err: 'Error from server (Conflict): the object has been modified\n' });
+  });
+
+  test.each([
+    ['--dry-run=client', 'configmap/foo owner updated (dry run)\n', 0],
+    ['--dry-run=server', 'configmap/foo owner updated (server dry run)\n', 1],
+  ])('%s stores nothing', async (flag, out, writes) => {
+    const cluster = new MemoryCluster(configMap('foo'), deployment('bar', mounting('foo')));
+    expect((await run(cluster, `${SET} ${flag}`)).out).toBe(out);
+    expect(cluster.writes.map(({ dryRun }) => dryRun)).toEqual(Array.from({ length: writes }, () => true));
+    expect(ownersOf(cluster)).toBeUndefined();
+  });
+
+  test('prints the object with -o, without managedFields', async () => {
+    const cluster = new MemoryCluster(configMap('foo', { managedFields: [{}] }), deployment('bar', mounting('foo')));
+    const { out } = await run(cluster, `${SET} --dry-run=client -ojson --field-manager=me`);
+    expect(JSON.parse(out)).toEqual(configMap('foo', { ownerReferences: [ownerOf('bar')] }));
+  });
+});
+
+describe('set-owner --remove', () => {
+  const REMOVE = `${SET} --remove`;
+
+  test('takes the owner away, and says what stays', async () => {
+    const cluster = new MemoryCluster(
+      configMap('foo', { ownerReferences: [ownerOf('bar')] }),
+      deployment('bar', mounting('foo-6ct58987ht')),
+      snapshotOf('foo'),
+    );
+    expect(await run(cluster, REMOVE)).toEqual({
+      code: 0,
+      out: 'configmap/foo owner removed\n',
+      err: "Warning: deployment.apps/bar keeps running with configmap/foo-6ct58987ht; to mount configmap/foo itself again, apply the Deployment's manifest, or run:\n  kubectl set-volume deployment/bar -t configmap --configmap-name foo --overwrite\n",
+    });
+    expect(cluster.writes[0]?.body).toEqual({
+      metadata: { uid: 'uid-foo', resourceVersion: '7', ownerReferences: null },
+    });
+    expect(ownersOf(cluster)).toBeUndefined();
+  });
+
+  test('changes nothing when the Deployment is no owner', async () => {
+    const cluster = new MemoryCluster(configMap('foo', { ownerReferences: [ownerOf('baz')] }), deployment('bar'));
+    expect(await run(cluster, REMOVE)).toEqual({ code: 0, out: 'configmap/foo unchanged\n', err: '' });
+  });
+
+  test('removes an owner that no longer exists', async () => {
+    const cluster = new MemoryCluster(configMap('foo', { ownerReferences: [ownerOf('bar'), ownerOf('baz')] }));
+    expect((await run(cluster, REMOVE)).out).toBe('configmap/foo owner removed\n');
+    expect(ownersOf(cluster)).toEqual([ownerOf('baz')]);
+  });
+
+  test('takes one that neither exists nor is an owner for a slip', async () => {
+    const cluster = new MemoryCluster(configMap('foo'));
+    expect((await run(cluster, REMOVE)).err).toBe('Error from server (NotFound): deployments.apps "bar" not found\n');
+  });
+
+  test.each([
+    [
+      'the annotation',
+      { annotations: { 'configrollout.dev/owners': 'deployment/bar, deployment/baz' } },
+      {},
+      'by its annotation configrollout.dev/owners; to end that, run:\n  kubectl annotate configmap/foo configrollout.dev/owners=deployment/baz --overwrite\n',
+    ],
+    [
+      'the label',
+      {},
+      { labels: { 'configrollout.dev/managed': 'all' } },
+      "by the Deployment's label configrollout.dev/managed=all\n",
+    ],
+  ])('says that %s still opts in', async (_, onConfigMap, onDeployment, expected) => {
+    const cluster = new MemoryCluster(
+      configMap('foo', { ownerReferences: [ownerOf('bar')], ...onConfigMap }),
+      deployment('bar', mounting('foo'), onDeployment),
+    );
+    const { err } = await run(cluster, REMOVE);
+    expect(err).toBe(`Warning: configmap/foo still rolls out to deployment.apps/bar, ${expected}`);
+  });
+});

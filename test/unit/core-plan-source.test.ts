@@ -1,0 +1,164 @@
+import { describe, expect, test } from '@jest/globals';
+import { type Action, describeAction } from '../../controller/core/actions.ts';
+import type { Decision } from '../../controller/core/decide.ts';
+import { planSource, type SourceObservation } from '../../controller/core/plan-source.ts';
+import { snapshotManifest } from '../../controller/core/snapshot.ts';
+import { aConfigMap, aSource, aWorkload, H2, ownedBy, pinned } from '../support/builders.ts';
+
+const SECRET = 'hunter2';
+const CONTENT = { data: { 'app.yml': SECRET }, binaryData: {} };
+const FREE = { name: pinned('foo', H2), ready: false };
+const web = aWorkload({ name: 'web' });
+const api = aWorkload({ name: 'api' });
+
+const decision = (overrides: Partial<Decision> = {}): Decision => ({
+  source: aSource({ snapshot: FREE }),
+  rolled: undefined,
+  rolls: true,
+  needsSnapshot: true,
+  changes: [],
+  label: undefined,
+  ...overrides,
+});
+
+const plan = (overrides: Partial<SourceObservation> = {}): readonly Action[] =>
+  planSource({
+    source: aConfigMap(),
+    problems: [],
+    optsIn: true,
+    immutable: false,
+    users: [{ workload: web, decision: decision() }],
+    hash: H2,
+    content: CONTENT,
+    namesTaken: false,
+    ...overrides,
+  }).actions;
+const typesOf = (actions: readonly Action[]) => actions.map(({ type }) => type);
+
+describe('the plan for a source', () => {
+  test('makes the snapshot, owned by the workloads that wait for it and nobody else', () => {
+    const resting = aWorkload({ name: 'resting' });
+    const users = [
+      { workload: web, decision: decision() },
+      { workload: resting, decision: decision({ needsSnapshot: false }) },
+      { workload: api, decision: decision() },
+    ];
+    expect(plan({ users })).toEqual([
+      {
+        type: 'CreateSnapshot',
+        manifest: snapshotManifest(aConfigMap(), pinned('foo', H2), H2, CONTENT, [web, api]),
+        why: 'content of configmap/foo',
+      },
+    ]);
+  });
+
+  test('labels the source first, and makes the snapshot at the next look', () => {
+    const source = aConfigMap({ sourceLabel: undefined });
+    expect(plan({ source })).toMatchObject([
+      {
+        type: 'PatchMetadata',
+        target: { kind: 'ConfigMap', name: 'foo', uid: source.uid },
+        labels: { 'configrollout.dev/source': 'foo' },
+      },
+    ]);
+  });
+
+  test('labels a source of 253 characters with what fits', () => {
+    const [patch] = plan({ source: aConfigMap({ name: 'n'.repeat(253), sourceLabel: undefined }) });
+    expect(patch).toMatchObject({
+      labels: { 'configrollout.dev/source': expect.stringMatching(/^n{52}-[0-9a-f]{10}$/) },
+    });
+  });
+
+  test.each<[what: string, observed: Partial<SourceObservation>]>([
+    ['that is being deleted', { source: aConfigMap({ deleting: true }) }],
+    ['that nobody uses, not even a label', { source: aConfigMap({ sourceLabel: undefined }), users: [] }],
+    ['whose snapshot is ready', { users: [{ workload: web, decision: decision({ source: aSource() }) }] }],
+    ['that nobody waits for', { users: [{ workload: web, decision: decision({ needsSnapshot: false }) }] }],
+    ['that was not read', { hash: undefined, content: undefined }],
+    ['that is immutable, under `managed: all`', { immutable: true, optsIn: false }],
+  ])('is nothing for one %s', (_, observed) => {
+    expect(plan(observed)).toEqual([]);
+  });
+
+  test('says that an immutable source which opts in never rolls out', () => {
+    expect(plan({ immutable: true })).toMatchObject([
+      { type: 'Event', severity: 'Warning', reason: 'ConfigSourceImmutable', once: true, regarding: { name: 'foo' } },
+    ]);
+  });
+
+  test('says that every name of the snapshot is taken, and which one to free', () => {
+    const users = [{ workload: web, decision: decision({ source: aSource({ snapshot: undefined }) }) }];
+    const [event, ...more] = plan({ users, namesTaken: true });
+    expect(more).toEqual([]);
+    expect(event).toMatchObject({ reason: 'ConfigSnapshotNameTaken', once: true });
+    expect(event).toHaveProperty('note', expect.stringContaining(`delete or rename configmap/${pinned('foo', H2)}`));
+  });
+
+  test('says what is wrong with opt-ins, once, whatever else there is to do', () => {
+    const problems = [{ reason: 'ConfigNotReferenced', note: 'web does not mount it' } as const];
+    const event = { type: 'Event', severity: 'Warning', ...problems[0], once: true };
+    expect(plan({ problems, users: [] })).toMatchObject([event]);
+    expect(plan({ problems })).toMatchObject([{ type: 'CreateSnapshot' }, event]);
+    expect(plan({ problems, source: aConfigMap({ sourceLabel: undefined }) })).toMatchObject([
+      { type: 'PatchMetadata' },
+      event,
+    ]);
+    expect(typesOf(plan({ problems, immutable: true }))).toEqual(['Event', 'Event']);
+  });
+});
+
+describe('a snapshot’s manifest', () => {
+  const source = aConfigMap({
+    owners: [ownedBy(api)],
+    declaredOwners: 'deployment/web',
+    uid: 'uid-1',
+    resourceVersion: '42',
+  });
+
+  test('holds the content, its provenance and its owners, and nothing else of the source', () => {
+    const content = { data: { a: '1' }, binaryData: { b: 'AA==' } };
+    expect(snapshotManifest(source, 'foo-x', H2, content, [web])).toEqual({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: {
+        namespace: 'shop',
+        name: 'foo-x',
+        labels: {
+          'app.kubernetes.io/managed-by': 'config-rollout',
+          'configrollout.dev/source': 'foo',
+          'configrollout.dev/content-hash': H2,
+        },
+        annotations: {
+          'configrollout.dev/source-name': 'foo',
+          'configrollout.dev/source-uid': 'uid-1',
+          'configrollout.dev/source-resource-version': '42',
+        },
+        ownerReferences: [{ apiVersion: 'apps/v1', kind: 'Deployment', name: 'web', uid: 'uid-web' }],
+      },
+      immutable: true,
+      data: { a: '1' },
+      binaryData: { b: 'AA==' },
+    });
+  });
+
+  test('of an empty source has neither data nor binaryData, as kubectl would write it', () => {
+    const manifest = snapshotManifest(source, 'foo-x', H2, { data: {}, binaryData: {} }, [web]);
+    expect(Object.keys(manifest)).toEqual(['apiVersion', 'kind', 'metadata', 'immutable']);
+  });
+});
+
+test('a plan as text holds names and reasons, and no value of any source', () => {
+  const actions = [
+    ...plan(),
+    ...plan({ source: aConfigMap({ sourceLabel: undefined }) }),
+    ...plan({ immutable: true }),
+  ];
+  const lines = actions.map(describeAction);
+  expect(lines).toEqual([
+    `create configmap/${pinned('foo', H2)}: content of configmap/foo`,
+    'patch configmap/foo: its snapshots carry the same label',
+    expect.stringMatching(/^event ConfigSourceImmutable on configmap\/foo: /),
+  ]);
+  expect(lines.join()).not.toContain(SECRET);
+});
