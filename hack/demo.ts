@@ -24,20 +24,25 @@ console.log(
   'This brings up a real Kubernetes cluster on this machine, and shows on it how a ConfigMap rolls out and rolls back.',
 );
 console.log('It touches no kubeconfig and no cluster of yours, and leaves nothing behind but its cache.\n');
-let cluster: Cluster | undefined;
 let stopController: (() => Promise<void>) | undefined;
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => cleanUp().then(() => process.exit(130)));
 try {
-  cluster = await up({ dataDir, node: true, log: (line) => console.log(`  ${line}`) });
+  const cluster = await up({ dataDir, node: true, log: (line) => console.log(`  ${line}`) });
   stopController = await startController(cluster);
   await show(cluster);
 } finally {
-  await stopController?.();
-  await down(dataDir);
-  console.log(`\nThe cluster is gone again. That took ${Math.round((performance.now() - started) / 1000)} s.`);
+  await cleanUp();
 }
 console.log(
   'Next: `make test` proves it; `hack/cluster up` gives you a cluster to play with; README.md says how to install it on yours.',
 );
+
+async function cleanUp(): Promise<void> {
+  await stopController?.();
+  await down(dataDir);
+  console.log(`\nThe cluster is gone again. All that took ${Math.round((performance.now() - started) / 1000)} s.`);
+}
 
 /** Installs the rules of manifests/install.yaml, and runs the controller under its ServiceAccount. */
 async function startController({ kubeconfig }: Cluster): Promise<() => Promise<void>> {
@@ -71,6 +76,8 @@ async function startController({ kubeconfig }: Cluster): Promise<() => Promise<v
   };
 }
 
+type Run = (command: string, lines?: number) => void;
+
 async function show({ kubeconfig, node }: Cluster): Promise<void> {
   const isReal = node !== 'stand-in';
   const run = shell(kubeconfig);
@@ -79,12 +86,12 @@ async function show({ kubeconfig, node }: Cluster): Promise<void> {
 
   say('1. An ordinary ConfigMap, and an ordinary Deployment that mounts it.');
   run(`kubectl apply -f ${file}`);
-  run('kubectl rollout status deployment/shop --timeout=120s');
+  rolledOut(run);
 
   say('2. Opt in: the Deployment becomes the owner of the ConfigMap.');
   run('kubectl set-owner configmap/shop deployment/shop');
   await until(() => pinned(kubeconfig) !== 'shop');
-  run('kubectl rollout status deployment/shop --timeout=120s');
+  rolledOut(run);
   console.log('The template names an immutable copy now, that the ReplicaSet owns:');
   run('kubectl get deployment shop -o \'jsonpath={.spec.template.spec.volumes}{"\\n"}\'');
   run('kubectl get configmaps -l configrollout.dev/source=shop');
@@ -93,14 +100,14 @@ async function show({ kubeconfig, node }: Cluster): Promise<void> {
   const first = pinned(kubeconfig);
   run('kubectl patch configmap shop --type merge -p \'{"data":{"greeting":"Welcome to the autumn sale"}}\'');
   await until(() => pinned(kubeconfig) !== first);
-  run('kubectl rollout status deployment/shop --timeout=120s');
+  rolledOut(run);
   run('kubectl get replicasets');
   run('kubectl rollout history deployment/shop');
   await inPods(run, kubeconfig, isReal, 'Welcome to the autumn sale');
 
   say('4. The sale was a mistake. Undo it, the way an image is undone.');
   run('kubectl rollout undo deployment/shop');
-  run('kubectl rollout status deployment/shop --timeout=120s');
+  rolledOut(run);
   await inPods(run, kubeconfig, isReal, 'Hello');
   console.log('The source keeps its newer content; the undo sticks until the source changes again:');
   run('kubectl get configmap shop -o \'jsonpath={.data.greeting}{"\\n"}\'');
@@ -112,7 +119,7 @@ async function show({ kubeconfig, node }: Cluster): Promise<void> {
     const before = pinned(kubeconfig);
     run(`kubectl patch configmap shop --type merge -p '{"data":{"greeting":"${word}"}}'`);
     await until(() => pinned(kubeconfig) !== before);
-    run('kubectl rollout status deployment/shop --timeout=120s');
+    rolledOut(run);
   }
   const snapshots = () =>
     execFileSync(
@@ -126,18 +133,13 @@ async function show({ kubeconfig, node }: Cluster): Promise<void> {
 }
 
 /** Prints what the pods have: their own words where they run for real, what they mount where they do not. */
-async function inPods(
-  run: (command: string) => string,
-  kubeconfig: string,
-  isReal: boolean,
-  expected: string,
-): Promise<void> {
+async function inPods(run: Run, kubeconfig: string, isReal: boolean, expected: string): Promise<void> {
   if (isReal) {
     console.log('The pods say what they read from their file:');
     const log = () =>
       execFileSync(kubectl, ['--kubeconfig', kubeconfig, 'logs', 'deployment/shop', '--tail=1'], { encoding: 'utf8' });
     await until(() => log().includes(expected));
-    run('kubectl logs deployment/shop --tail=1');
+    run('kubectl logs deployment/shop --tail=1 2>/dev/null');
   } else {
     console.log('No container runs here (see above why), so look at what the pods mount:');
     run(`kubectl get configmap ${pinned(kubeconfig)} -o 'jsonpath={.data.greeting}{"\\n"}'`);
@@ -145,19 +147,21 @@ async function inPods(
 }
 
 /** Runs a line through a shell with kubectl, and the plugins, on the PATH; prints both. */
-function shell(kubeconfig: string): (command: string) => string {
+function shell(kubeconfig: string): Run {
   const path = [resolve('dist'), resolve('node_modules/.bin'), resolve(kubectl, '..'), process.env['PATH']].join(
     delimiter,
   );
-  return (command) => {
+  const env = { ...process.env, KUBECONFIG: kubeconfig, PATH: path };
+  return (command, lines = Number.POSITIVE_INFINITY) => {
     console.log(`$ ${command}`);
-    const output = execFileSync('sh', ['-c', `${command} 2>&1`], {
-      env: { ...process.env, KUBECONFIG: kubeconfig, PATH: path },
-      encoding: 'utf8',
-    });
-    console.log(output.trimEnd());
-    return output;
+    const output = execFileSync('sh', ['-c', `exec 2>&1; ${command}`], { env, encoding: 'utf8' });
+    console.log(output.trimEnd().split('\n').slice(-lines).join('\n'));
   };
+}
+
+/** Waits for the rollout; of its progress only the end is worth a line here. */
+function rolledOut(run: Run): void {
+  run('kubectl rollout status deployment/shop --timeout=120s', 1);
 }
 
 function pinned(kubeconfig: string): string {

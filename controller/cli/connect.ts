@@ -104,13 +104,15 @@ function override(config: KubeConfig, flags: ConnectionFlags): KubeConfig {
   const key = flags['client-key'];
   const insecure = flags['insecure-skip-tls-verify'];
   const { caData, caFile, ...bare } = cluster;
+  const address = server ? (server.includes('://') ? server : `https://${server}`) : cluster.server;
   const changed = new KubeConfig();
   changed.loadFromClusterAndUser(
     {
       ...(insecure || authority ? bare : cluster),
-      ...(server && { server: server.includes('://') ? server : `https://${server}` }),
+      server: address,
       ...(authority && { caFile: authority }),
-      ...(insecure && { skipTLSVerify: true }),
+      // client-node refuses plain HTTP otherwise, which is what `kubectl proxy` speaks.
+      ...((insecure || address.startsWith('http:')) && { skipTLSVerify: true }),
       ...(flags['tls-server-name'] && { tlsServerName: flags['tls-server-name'] }),
     },
     {

@@ -22,6 +22,7 @@ const MERGE = { 'content-type': 'application/merge-patch+json' };
 class StandIn {
   readonly #api: Api;
   readonly #presence: ObjectPresence;
+  /** Only those that need something: what runs needs no memory. */
   readonly #pods = new Map<string, Pod>();
   /** Uids that wait for a worker, in order, each once. */
   readonly #due = new Set<string>();
@@ -39,8 +40,11 @@ class StandIn {
 
   seen(pod: Pod): void {
     const { uid } = pod.metadata;
+    if (this.#isSettled(pod)) {
+      this.#pods.delete(uid);
+      return;
+    }
     this.#pods.set(uid, pod);
-    if (this.#isSettled(pod)) return;
     this.#due.add(uid);
     this.#work();
   }
@@ -53,7 +57,7 @@ class StandIn {
   }
 
   only(uids: ReadonlySet<string>): void {
-    for (const uid of this.#pods.keys()) if (!uids.has(uid)) this.gone(uid);
+    for (const uid of [...this.#pods.keys(), ...this.#started]) if (!uids.has(uid)) this.gone(uid);
   }
 
   #isSettled({ metadata, spec, status }: Pod): boolean {

@@ -10,8 +10,12 @@ import type { ResourceName } from '../../controller/workloads/kind.ts';
 export class MemoryCluster implements Cluster {
   readonly namespace = 'default';
   readonly objects = new Map<string, Json>();
-  readonly writes: { readonly key: string; readonly dryRun: boolean; readonly manager: string; readonly body: unknown }[] =
-    [];
+  readonly writes: {
+    readonly key: string;
+    readonly dryRun: boolean;
+    readonly manager: string;
+    readonly body: unknown;
+  }[] = [];
   /** Runs before each patch: another writer. */
   meanwhile: () => void = () => undefined;
   forbidden: readonly string[] = [];
@@ -40,7 +44,11 @@ export class MemoryCluster implements Cluster {
     return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata };
   }
 
-  async create({ resource }: ResourceName, body: Json, options: { fieldManager: string; dryRun: boolean }): Promise<Json> {
+  async create(
+    { resource }: ResourceName,
+    body: Json,
+    options: { fieldManager: string; dryRun: boolean },
+  ): Promise<Json> {
     const { name } = body['metadata'] as { readonly name: string };
     const key = `${resource}/${name}`;
     if (this.objects.has(key)) throw failure('AlreadyExists', 409, `${resource} "${name}" already exists`);
@@ -144,6 +152,11 @@ function apply(before: Json, { operations }: Extract<Patch, { type: 'json' }>): 
   try {
     return applyPatch(structuredClone(before), operations, true).newDocument;
   } catch {
-    throw new ServerError({ kind: 'Conflict', status: 422, reason: 'Invalid', message: 'the server rejected the patch' });
+    throw new ServerError({
+      kind: 'Conflict',
+      status: 422,
+      reason: 'Invalid',
+      message: 'the server rejected the patch',
+    });
   }
 }

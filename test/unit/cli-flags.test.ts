@@ -42,8 +42,14 @@ describe('flags as pflag reads them', () => {
   });
 
   test.each([
-    [['a', '--remove', 'b', '-n', 'x', 'c'], ['a', 'b', 'c']],
-    [['a', '--', '--remove', '-n'], ['a', '--remove', '-n']],
+    [
+      ['a', '--remove', 'b', '-n', 'x', 'c'],
+      ['a', 'b', 'c'],
+    ],
+    [
+      ['a', '--', '--remove', '-n'],
+      ['a', '--remove', '-n'],
+    ],
     [['--dry-run', 'client'], ['client']],
     [['-'], ['-']],
   ])('arguments of %j', (argv, args) => {

@@ -4,7 +4,7 @@ import { configMap, deployment, MemoryCluster, ownerOf, run, snapshotOf } from '
 
 const mounting = (name: string) => ({ volumes: [{ name: 'config', configMap: { name } }] });
 const ownersOf = (cluster: MemoryCluster, name = 'foo') =>
-  (cluster.objects.get(`configmaps/${name}`)?.['metadata'] as Json)['ownerReferences'];
+  (cluster.objects.get(`configmaps/${name}`)?.['metadata'] as Json | undefined)?.['ownerReferences'];
 
 const SET = 'kubectl set-owner cm/foo deploy/bar';
 
@@ -59,11 +59,17 @@ describe('set-owner', () => {
   });
 
   test('takes several Deployments, in one write', async () => {
-    const cluster = new MemoryCluster(configMap('foo'), deployment('bar', mounting('foo')), deployment('baz', mounting('foo')));
+    const cluster = new MemoryCluster(
+      configMap('foo'),
+      deployment('bar', mounting('foo')),
+      deployment('baz', mounting('foo')),
+    );
     const { err } = await run(cluster, `${SET} deployment.apps/baz`);
     expect(ownersOf(cluster)).toEqual([ownerOf('bar'), ownerOf('baz')]);
     expect(cluster.writes).toHaveLength(1);
-    expect(err).toContain('configmap/foo is now deleted with the last of its owners (deployment.apps/bar, deployment.apps/baz);');
+    expect(err).toContain(
+      'configmap/foo is now deleted with the last of its owners (deployment.apps/bar, deployment.apps/baz);',
+    );
     expect(err).toContain('configrollout.dev/owners=deployment/bar,deployment/baz');
   });
 
@@ -93,10 +99,13 @@ describe('set-owner', () => {
     ['cm/nope deploy/bar', 'Error from server (NotFound): configmaps "nope" not found\n'],
     ['cm/foo deploy/nope', 'Error from server (NotFound): deployments.apps "nope" not found\n'],
     ['cm/foo deploy/bar deploy/nope', 'Error from server (NotFound): deployments.apps "nope" not found\n'],
-    ['cm/hidden deploy/bar', 'Error from server (Forbidden): configmaps "hidden" is forbidden: User "bob" cannot get it\n'],
+    [
+      'cm/hidden deploy/bar',
+      'Error from server (Forbidden): configmaps "hidden" is forbidden: User "bob" cannot get it\n',
+    ],
     [
       'cm/foo-6ct58987ht deploy/bar',
-      'error: configmap/foo-6ct58987ht is a snapshot of configmap/foo, whose owners are config-rollout\'s to set; name the source instead: kubectl set-owner configmap/foo deployment/bar\n',
+      "error: configmap/foo-6ct58987ht is a snapshot of configmap/foo, whose owners are config-rollout's to set; name the source instead: kubectl set-owner configmap/foo deployment/bar\n",
     ],
     [
       'cm/foo deploy/leaving',
@@ -116,7 +125,13 @@ describe('set-owner', () => {
     ],
   ])('%s is refused, and nothing is written', async (args, err) => {
     const leaving = deployment('leaving', {}, { deletionTimestamp: '2026-01-01T00:00:00Z' });
-    const cluster = new MemoryCluster(configMap('foo'), configMap('bar'), snapshotOf('foo'), deployment('bar'), leaving);
+    const cluster = new MemoryCluster(
+      configMap('foo'),
+      configMap('bar'),
+      snapshotOf('foo'),
+      deployment('bar'),
+      leaving,
+    );
     cluster.forbidden = ['hidden'];
     expect(await run(cluster, `kubectl set-owner ${args}`)).toEqual({ code: 1, out: '', err });
     expect(cluster.writes).toEqual([]);

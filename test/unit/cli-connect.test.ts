@@ -1,0 +1,153 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { CONNECTION_FLAGS } from '../../controller/cli/common-flags.ts';
+import { connect } from '../../controller/cli/connect.ts';
+import { ServerError } from '../../controller/cli/errors.ts';
+import { parseFlags } from '../../controller/cli/flags.ts';
+import { CONFIG_MAPS } from '../../controller/cli/resources.ts';
+
+const seen: { request: IncomingMessage; body: string }[] = [];
+let answer = { status: 200, body: {} as object };
+const server = createServer((request, response) => {
+  let body = '';
+  request.on('data', (chunk) => {
+    body += chunk;
+  });
+  request.on('end', () => {
+    seen.push({ request, body });
+    response.writeHead(answer.status, { 'content-type': 'application/json' }).end(JSON.stringify(answer.body));
+  });
+});
+
+let url = '';
+let dir = '';
+beforeAll(async () => {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  dir = mkdtempSync(join(tmpdir(), 'cli-connect-'));
+  const config = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'c', cluster: { server: url } }],
+    users: [{ name: 'u', user: { token: 'from-file' } }],
+    contexts: [{ name: 'ctx', context: { cluster: 'c', user: 'u', namespace: 'team' } }],
+    'current-context': 'ctx',
+  };
+  writeFileSync(join(dir, 'config'), JSON.stringify(config));
+});
+afterAll(() => {
+  server.close();
+  server.closeAllConnections();
+  rmSync(dir, { recursive: true });
+});
+beforeEach(() => {
+  seen.length = 0;
+  answer = { status: 200, body: {} };
+});
+
+const traced: string[] = [];
+const open = (line = '', env: Record<string, string> = { KUBECONFIG: join(dir, 'config') }) => {
+  const { flags } = parseFlags(line.split(' ').filter(Boolean), CONNECTION_FLAGS);
+  return connect(flags, { env, userAgent: 'test', trace: (text) => traced.push(text) });
+};
+const last = () => seen.at(-1);
+
+describe('connecting', () => {
+  test.each([
+    ['', 'team'],
+    ['-n prod', 'prod'],
+    ['--namespace=', 'team'],
+  ])('"%s" works in namespace %s', async (flags, namespace) => {
+    const cluster = open(flags);
+    await cluster.get(CONFIG_MAPS, 'foo');
+    expect(cluster.namespace).toBe(namespace);
+    expect(last()?.request.url).toBe(`/api/v1/namespaces/${namespace}/configmaps/foo`);
+    expect(last()?.request.headers).toMatchObject({ authorization: 'Bearer from-file', 'user-agent': 'test' });
+  });
+
+  test('impersonates, with a header for each group', async () => {
+    await open('--as bob --as-group a --as-group b --as-uid 7').get(CONFIG_MAPS, 'foo');
+    expect(last()?.request.headersDistinct).toMatchObject({
+      'impersonate-user': ['bob'],
+      'impersonate-group': ['a', 'b'],
+      'impersonate-uid': ['7'],
+    });
+    expect(() => open('--as-group a')).toThrow('without impersonating a user');
+  });
+
+  test('lets flags stand in for the kubeconfig', async () => {
+    await open(`--token mine`).get(CONFIG_MAPS, 'foo');
+    expect(last()?.request.headers['authorization']).toBe('Bearer mine');
+    await open(`-s ${url}/behind/a/proxy`).get(CONFIG_MAPS, 'foo');
+    expect(last()?.request.url).toBe('/behind/a/proxy/api/v1/namespaces/team/configmaps/foo');
+  });
+
+  test('needs no kubeconfig when the server is named', async () => {
+    await open(`--server ${url} --token mine`, {}).get(CONFIG_MAPS, 'foo');
+    expect(last()?.request.url).toBe('/api/v1/namespaces/default/configmaps/foo');
+    expect(() => open('', {})).toThrow('no kubeconfig found');
+    expect(() => open('--context nope')).toThrow('context "nope" does not exist');
+  });
+
+  test('tells of requests from -v=6 on', async () => {
+    traced.length = 0;
+    await open('-v=5').get(CONFIG_MAPS, 'foo');
+    expect(traced).toEqual([]);
+    await open('-v=6').get(CONFIG_MAPS, 'foo');
+    expect(traced.join()).toMatch(/^GET \/api\/v1\/namespaces\/team\/configmaps\/foo OK in \d+ ms$/);
+  });
+});
+
+describe('requests', () => {
+  const write = { fieldManager: 'me', dryRun: false };
+
+  test('say who writes, and whether to store it', async () => {
+    await open().create(CONFIG_MAPS, { kind: 'ConfigMap' }, write);
+    expect([last()?.request.method, last()?.request.url]).toEqual([
+      'POST',
+      '/api/v1/namespaces/team/configmaps?fieldManager=me',
+    ]);
+    await open().patch(CONFIG_MAPS, 'foo', { type: 'merge', body: { a: 1 } }, { ...write, dryRun: true });
+    expect(last()?.request.url).toBe('/api/v1/namespaces/team/configmaps/foo?fieldManager=me&dryRun=All');
+    expect(last()?.request.headers['content-type']).toBe('application/merge-patch+json');
+    const operations = [{ op: 'test', path: '/a', value: 1 }] as const;
+    await open().patch(CONFIG_MAPS, 'foo', { type: 'json', operations }, write);
+    expect(last()?.request.headers['content-type']).toBe('application/json-patch+json');
+    expect(JSON.parse(last()?.body ?? '')).toEqual(operations);
+  });
+
+  test('ask for metadata alone', async () => {
+    await open().getMetadata(CONFIG_MAPS, 'foo');
+    expect(last()?.request.headers.accept).toMatch(/^application\/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1/);
+  });
+
+  test.each([
+    [404, 'NotFound', undefined, 'NotFound'],
+    [409, 'Conflict', undefined, 'Conflict'],
+    [409, 'AlreadyExists', undefined, 'AlreadyExists'],
+    [403, 'Forbidden', undefined, 'Forbidden'],
+    // A failed test of a JSON Patch names no field.
+    [422, 'Invalid', {}, 'Conflict'],
+    [422, 'Invalid', { causes: [{ field: 'a' }] }, 'Rejected'],
+  ])('answered %i %s %j throw it', async (status, reason, details, kind) => {
+    answer = { status, body: { kind: 'Status', message: 'said the server', reason, details } };
+    const error: unknown = await open()
+      .get(CONFIG_MAPS, 'foo')
+      .catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(ServerError);
+    expect(error).toMatchObject({ kind, fields: { status, reason, message: 'said the server' } });
+  });
+
+  test('that nobody answers throw too', async () => {
+    const error: unknown = await open('-s 127.0.0.1:1')
+      .get(CONFIG_MAPS, 'foo')
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      fields: { status: 0, message: 'cannot reach the API server at https://127.0.0.1:1: connection refused' },
+    });
+  });
+});
