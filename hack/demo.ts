@@ -137,7 +137,10 @@ async function inPods(run: Run, kubeconfig: string, isReal: boolean, expected: s
   if (isReal) {
     console.log('The pods say what they read from their file:');
     const log = () =>
-      execFileSync(kubectl, ['--kubeconfig', kubeconfig, 'logs', 'deployment/shop', '--tail=1'], { encoding: 'utf8' });
+      execFileSync(kubectl, ['--kubeconfig', kubeconfig, 'logs', 'deployment/shop', '--tail=1'], {
+        encoding: 'utf8',
+        stdio: 'pipe',
+      });
     await until(() => log().includes(expected));
     run('kubectl logs deployment/shop --tail=1 2>/dev/null');
   } else {

@@ -20,6 +20,7 @@ export class ConfigMaps {
     this.#known = known;
   }
 
+  /** Each name that was read, and what came of it. */
   entries(): Iterable<readonly [string, Known]> {
     return this.#known;
   }

@@ -2,9 +2,11 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isFailure } from '../app/errors.ts';
+import { ServerError } from './errors.ts';
 
 const ATTEMPTS = 5;
 const PAUSE_MS = 50;
+const GIVEN_UP = 'something else keeps changing the object; nothing was written, run the command again';
 
 /** Promise.all, but of several failures the first in the list is thrown, not the first in time: errors are repeatable. */
 export async function inOrder<T>(promises: readonly Promise<T>[]): Promise<T[]> {
@@ -21,7 +23,8 @@ export async function retryOnConflict<T>(attempt: () => Promise<T>): Promise<T> 
     try {
       return await attempt();
     } catch (error) {
-      if (count === ATTEMPTS || !isFailure(error, 'Conflict')) throw error;
+      if (!isFailure(error, 'Conflict')) throw error;
+      if (count === ATTEMPTS) throw error instanceof ServerError ? error.withHint(GIVEN_UP) : error;
       await sleep(count * PAUSE_MS);
     }
   }

@@ -34,25 +34,28 @@ export function planWorkload(observed: WorkloadObservation): WorkloadPlan {
   const { workload, sources, revisions, pins, pacing, now } = observed;
   if (workload.deleting || sources.length === 0) return IDLE;
   // The reading of a source ends with another look at its workloads.
-  if (sources.some((source) => source.hash === undefined)) return IDLE;
+  const waiting: WorkloadPlan = { ...IDLE, pending: pacing.pendingSince !== undefined, slowed: pacing.slowed };
+  if (sources.some((source) => source.hash === undefined)) return waiting;
 
   const wanted = sources.map((source) => decide(workload, source, revisions, pins));
   const pending = wanted.some((decision) => decision.rolls);
   const settle = pending ? settleLeft(observed) : 0;
-  if (settle > 0) return { ...IDLE, pending, requeueAfterMs: settle };
+  if (settle > 0) return { ...waiting, pending, requeueAfterMs: settle };
 
   const throttle = pending ? throttleMs(pacing.bucket, now) : 0;
   const slowed = throttle > 0;
   const decisions = slowed ? sources.map((source) => decide(workload, source, revisions, pins, true)) : wanted;
   // A pin must never name a copy that is not there. Making it ends with another look at this workload.
   if (decisions.some((decision) => decision.needsSnapshot && decision.source.snapshot?.ready !== true)) {
-    return { ...IDLE, pending };
+    return { ...waiting, pending };
   }
+  const pinning = pinActions(workload, decisions);
   const actions = [
-    ...pinActions(workload, decisions),
+    ...pinning,
     ...(slowed && !pacing.slowed ? [slowedEvent(workload, wanted, throttle)] : []),
     ...missingSnapshots(workload, decisions, pins),
-    ...tidyHistory(observed),
+    // Never beside a rollout, whose patch would pull the ground from under it; the patch brings another look.
+    ...(pinning.length === 0 ? tidyHistory(observed) : []),
   ];
   const rolls = pending && !slowed;
   return { actions, pending, rolls, slowed, ...(slowed && { requeueAfterMs: throttle }) };

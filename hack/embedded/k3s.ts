@@ -38,9 +38,9 @@ export async function k3sImage(log: Log): Promise<string | undefined> {
     log(`A Docker engine answers: looking for ${name}`);
     await client.image.pull(image);
     if (await client.image.exists(image)) return name;
-    log(`${name} cannot be had: looking further.`);
+    log(`${name} cannot be had, so looking further.`);
   } catch (error) {
-    log(`${name} cannot be had (${messageOf(error)}): looking further.`);
+    log(`${name} cannot be had, so looking further: ${messageOf(error).trim()}`);
   }
   return undefined;
 }

@@ -164,3 +164,53 @@ describe('a change', () => {
     });
   });
 });
+
+describe('rollouts', () => {
+  // What the revision carries is dropped from the workload; a change at that very moment must lose neither its cause
+  // nor its place in the count.
+  test.each([
+    ['the same key', (i: number) => ({ k: `${i}` })],
+    ['another key each time', (i: number) => ({ [`k${i}`]: '' })],
+  ])(
+    'that come just as the revision of the last one shows up (%s) are counted, and say their cause',
+    async (_, data) => {
+      const shop = new Shop('declared', 30);
+      const { cluster, controller } = shop;
+      await controller.untilQuiet();
+      await pass(shop, 300_000);
+      const before = cluster.history('api').length;
+      for (let i = 0; i < 15; i += 1) {
+        cluster.editConfigMap('foo', (copy) => {
+          copy.data = data(i);
+        });
+        cluster.deliver();
+        await controller.lookAtSources();
+        await controller.lookAtWorkloads();
+        cluster.runDeploymentController();
+      }
+      const causes = cluster.history('api').map(({ metadata }) => metadata.annotations?.['kubernetes.io/change-cause']);
+      expect(causes).toHaveLength(before + 5);
+      for (const cause of causes) expect(cause).toMatch(/^configmap\/foo: /);
+      expect(controller.conflicts).toBe(0);
+    },
+  );
+
+  test('of a source that never rests come after ten settle times, also when looked at before it was read', async () => {
+    const shop = new Shop('declared', 10);
+    const { cluster, controller } = shop;
+    await controller.untilQuiet();
+    const rollouts = () => cluster.writes.filter((write) => write === 'patch deployment/web').length;
+    const before = rollouts();
+    for (let passed = 0; passed <= 10_500; passed += 500) {
+      expect({ passed, rollouts: rollouts() - before }).toEqual({ passed, rollouts: 0 });
+      perform(shop, { do: 'edit', source: 'bar', value: `${passed}` });
+      cluster.deliver();
+      await controller.lookAtWorkloads();
+      await controller.lookAtSources();
+      await controller.lookAtWorkloads();
+      await pass(shop, 500);
+      if (rollouts() > before) break;
+    }
+    expect(rollouts()).toBe(before + 1);
+  });
+});

@@ -152,7 +152,10 @@ describe('set-owner', () => {
     let version = 100;
     cluster.meanwhile = () => cluster.put(configMap('foo', { resourceVersion: `${version++}` }));
     const { code, err } = await run(cluster, SET);
-    expect({ code, err }).toEqual({ code: 1, err: 'Error from server (Conflict): the object has been modified\n' });
+    expect({ code, err }).toEqual({
+      code: 1,
+      err: 'Error from server (Conflict): the object has been modified\nsomething else keeps changing the object; nothing was written, run the command again\n',
+    });
   });
 
   test.each([

@@ -217,6 +217,16 @@ describe('a change cause', () => {
     expect(plan({ workload, revisions: [aRevision(revision)] }).actions).toEqual([]);
   });
 
+  test.each(['configmap/foo: a', 'configmap/foo: content changed'])(
+    'that is spent ("%s") makes place for the next one in one patch, of which nothing is taken away again',
+    (cause) => {
+      const raw = withCause({ [CAUSE]: cause, [OWN_CAUSE]: cause });
+      const revisions = [aRevision({ mounts: [FOO1], cause, scaledDown: false })];
+      expect(typesOf(plan({ workload: projected(raw), revisions }).actions)).toEqual(['PatchWorkload', 'Event']);
+      expect(carriedOut(raw, { revisions }).annotations).toMatchObject({ [CAUSE]: 'configmap/foo: content changed' });
+    },
+  );
+
   test('is not taken away when a person writes one at that moment', () => {
     const raw = resting(own);
     const stored = resting({ ...own, [CAUSE]: 'mine' });
@@ -352,6 +362,19 @@ describe('a runaway writer', () => {
     expect(mounts).toEqual([FOO1]);
     expect(labels).toEqual({ [FOO_LABEL]: H1, 'configrollout.dev/managed': 'owned' });
     expect(annotations).toEqual({ 'deployment.kubernetes.io/revision': '1' });
+  });
+
+  test.each<[what: string, source: Parameters<typeof aSource>[0]]>([
+    ['a source has changed and is not read yet', { hash: undefined, snapshot: undefined }],
+    ['a snapshot is not made yet', { snapshot: { name: FOO2, ready: false } }],
+  ])('is not forgotten, nor since when a rollout is due, while %s', (_, source) => {
+    const pacing = { ...empty, bucket: freshPacing(NOON).bucket, pendingSince: NOON - 500, slowed: true };
+    expect(plan({ workload: due, sources: [aSource(source)], pacing })).toEqual({
+      actions: [],
+      pending: true,
+      rolls: false,
+      slowed: true,
+    });
   });
 
   test('does not slow a workload that has nothing due', () => {
