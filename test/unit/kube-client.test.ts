@@ -1,7 +1,6 @@
 // The REST layer against real sockets: connections, errors and streams as they come over the wire.
 
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
@@ -9,8 +8,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { KubeConfig } from '@kubernetes/client-node';
+import { generate } from 'selfsigned';
 import { ApiError, parseRetryAfter } from '../../controller/kube/api-error.ts';
 import { KubeClient, type KubeClientOptions } from '../../controller/kube/client.ts';
 import { AgentPool } from '../../controller/runtime/agent-pool.ts';
@@ -453,35 +453,26 @@ describe('metadata only', () => {
   });
 });
 
-function makeCertificate(directory: string, name: string): { key: Buffer; cert: Buffer } | undefined {
-  const key = join(directory, `${name}.key`);
-  const cert = join(directory, `${name}.crt`);
-  const subject = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '2'];
-  const algorithm = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-  try {
-    execFileSync('openssl', ['req', '-x509', ...algorithm, ...subject, '-keyout', key, '-out', cert], {
-      stdio: 'ignore',
-    });
-  } catch {
-    return undefined;
-  }
-  return { key: readFileSync(key), cert: readFileSync(cert) };
+async function makeCertificate(name: string): Promise<{ key: string; cert: string }> {
+  const address = { name: 'subjectAltName' as const, altNames: [{ type: 7 as const, ip: '127.0.0.1' }] };
+  const made = await generate([{ name: 'commonName', value: name }], { keyType: 'ec', extensions: [address] });
+  return { key: made.private, cert: made.cert };
 }
 
 describe('TLS', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'kube-client-'));
-  const certificate = makeCertificate(directory, 'api');
-  const other = makeCertificate(directory, 'other');
-  rmSync(directory, { recursive: true });
-  // Without openssl on the machine there is no certificate to serve.
-  const tlsTest = certificate === undefined || other === undefined ? test.skip : test;
+  let certificate: Awaited<ReturnType<typeof makeCertificate>>;
+  let other: typeof certificate;
+  beforeAll(async () => {
+    certificate = await makeCertificate('api');
+    other = await makeCertificate('other');
+  });
 
   let secure: https.Server;
   let handshakes: number;
 
   beforeEach(async () => {
     handshakes = 0;
-    secure = https.createServer(certificate ?? {});
+    secure = https.createServer(certificate);
     secure.on('secureConnection', () => {
       handshakes += 1;
     });
@@ -493,9 +484,9 @@ describe('TLS', () => {
     await new Promise((resolve) => secure.close(resolve));
   });
 
-  function connectSecurely(ca: Buffer | undefined): KubeClient {
+  function connectSecurely(ca: string): KubeClient {
     const config = new KubeConfig();
-    const caData = (ca ?? Buffer.from('')).toString('base64');
+    const caData = Buffer.from(ca).toString('base64');
     const address = `https://127.0.0.1:${portOf(secure)}`;
     config.loadFromClusterAndUser({ name: 'test', server: address, caData, skipTLSVerify: false }, { name: 'test' });
     const client = new KubeClient(config, { userAgent: 'test' });
@@ -503,8 +494,8 @@ describe('TLS', () => {
     return client;
   }
 
-  tlsTest('takes one handshake for two hundred calls', async () => {
-    const client = connectSecurely(certificate?.cert);
+  test('takes one handshake for two hundred calls', async () => {
+    const client = connectSecurely(certificate.cert);
     for (let i = 0; i < 200; i++) await client.request('GET', `/${i}`);
     expect(handshakes).toBe(1);
   });
@@ -517,8 +508,8 @@ describe('TLS', () => {
     pool.close();
   });
 
-  tlsTest('refuses a server whose certificate the CA did not sign', async () => {
-    const error = await failureOf(connectSecurely(other?.cert).request('GET', '/x'));
+  test('refuses a server whose certificate the CA did not sign', async () => {
+    const error = await failureOf(connectSecurely(other.cert).request('GET', '/x'));
     expect(error).toMatchObject({ status: 0, reason: 'NetworkError' });
     expect(error.message).toMatch(/certificate/);
     expect(seen).toEqual([]);
