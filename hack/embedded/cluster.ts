@@ -40,16 +40,21 @@ const STAND_IN_NETWORK = { serviceRange: '10.96.0.0/16', advertised: '198.51.100
 
 export async function up({ dataDir, node = false, log = silent, signal }: UpOptions): Promise<Cluster> {
   const files = layout(resolveDataDir(dataDir));
-  return exclusively(files, log, async () => {
-    const state = readState(files);
-    if (state !== undefined && (await isRunning(state))) {
-      log(`The cluster in ${files.dataDir} is running already, at ${state.server} (node: ${nodeText(state)}).`);
-      return describe(files, state);
-    }
-    if (state === undefined) refuseForeignFolder(files);
-    else await clearAway(files, state, 'Clearing away what is left of an earlier cluster', log);
-    return timed(log, 'The cluster is ready', () => create(files, { node, log, signal }));
-  });
+  return exclusively(
+    files,
+    log,
+    async () => {
+      const state = readState(files);
+      if (state !== undefined && (await isRunning(state))) {
+        log(`The cluster in ${files.dataDir} is running already, at ${state.server} (node: ${nodeText(state)}).`);
+        return describe(files, state);
+      }
+      if (state === undefined) refuseForeignFolder(files);
+      else await clearAway(files, state, 'Clearing away what is left of an earlier cluster', log);
+      return timed(log, 'The cluster is ready', () => create(files, { node, log, signal }));
+    },
+    signal,
+  );
 }
 
 export async function down(dataDir?: string, log: Log = silent): Promise<void> {
@@ -71,10 +76,10 @@ export function nodeText({ node, nodeReason }: State): string {
 }
 
 /** Two commands never work on the same cluster at the same time. The lock lies beside the folder: `down` removes that. */
-async function exclusively<T>(files: Layout, log: Log, work: () => Promise<T>): Promise<T> {
+async function exclusively<T>(files: Layout, log: Log, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   mkdirSync(dirname(files.dataDir), { recursive: true });
   const onWait = (pid: number) => log(`Waiting for process ${pid}, which is at work on ${files.dataDir}.`);
-  return withLock(files.lock, onWait, work);
+  return withLock(files.lock, { onWait, signal }, work);
 }
 
 function refuseForeignFolder(files: Layout): void {

@@ -78,7 +78,7 @@ export async function buildFromDebian(log: Log, signal?: AbortSignal): Promise<s
   const parent = dirname(target);
   mkdirSync(parent, { recursive: true });
   const onWait = (pid: number) => log(`Waiting for process ${pid}, which is building Kubernetes.`);
-  return withLock(`${target}.lock`, onWait, async () => {
+  return withLock(`${target}.lock`, { onWait, signal }, async () => {
     if (existsSync(target)) return target;
     // Only builds that were killed can have left any.
     for (const name of readdirSync(parent)) {

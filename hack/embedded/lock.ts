@@ -44,14 +44,21 @@ function tryLock(path: string): boolean {
   return false;
 }
 
-/** Runs `work` alone, among all processes; `onWait` is told once when another one is at it. */
-export async function withLock<T>(path: string, onWait: (pid: number) => void, work: () => Promise<T>): Promise<T> {
+interface Waiting {
+  /** Told once, when another process has the lock. */
+  readonly onWait?: (pid: number) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Runs `work` alone, among all processes. */
+export async function withLock<T>(path: string, { onWait, signal }: Waiting, work: () => Promise<T>): Promise<T> {
   let told = false;
   while (!tryLock(path)) {
+    signal?.throwIfAborted();
     const owner = ownerOf(path);
     if (!told && owner !== undefined && isAlive(owner)) {
       told = true;
-      onWait(owner.pid);
+      onWait?.(owner.pid);
     }
     await sleep(100);
   }

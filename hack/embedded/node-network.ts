@@ -61,25 +61,19 @@ async function busyboxRun(busybox: string, ...args: string[]): Promise<void> {
 
 /** `onName` hears of the bridge before it exists, so that it is found again whatever happens. */
 export async function createNetwork(busybox: string, bridge: string, onName: () => void): Promise<NodeNetwork> {
-  return withLock(
-    join(cacheFolder(), 'network.lock'),
-    () => undefined,
-    async () => {
-      const addresses = Object.values(networkInterfaces()).flatMap((list) =>
-        (list ?? []).map(({ address }) => address),
-      );
-      const used = blocksInUse(addresses, readFileSync('/proc/net/route', 'utf8'));
-      const block = Array.from({ length: 120 }, (_, index) => 130 + index).find((candidate) => !used.has(candidate));
-      if (block === undefined) throw new Error('no free block of addresses between 10.130.0.0 and 10.249.0.0');
-      const network = networkOf(bridge, block);
-      onName();
-      await busyboxRun(busybox, 'brctl', 'addbr', bridge);
-      await busyboxRun(busybox, 'ip', 'addr', 'add', `${network.address}/20`, 'dev', bridge);
-      await busyboxRun(busybox, 'ip', 'addr', 'add', `${network.apiService}/32`, 'dev', bridge);
-      await busyboxRun(busybox, 'ip', 'link', 'set', bridge, 'up');
-      return network;
-    },
-  );
+  return withLock(join(cacheFolder(), 'network.lock'), {}, async () => {
+    const addresses = Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address));
+    const used = blocksInUse(addresses, readFileSync('/proc/net/route', 'utf8'));
+    const block = Array.from({ length: 120 }, (_, index) => 130 + index).find((candidate) => !used.has(candidate));
+    if (block === undefined) throw new Error('no free block of addresses between 10.130.0.0 and 10.249.0.0');
+    const network = networkOf(bridge, block);
+    onName();
+    await busyboxRun(busybox, 'brctl', 'addbr', bridge);
+    await busyboxRun(busybox, 'ip', 'addr', 'add', `${network.address}/20`, 'dev', bridge);
+    await busyboxRun(busybox, 'ip', 'addr', 'add', `${network.apiService}/32`, 'dev', bridge);
+    await busyboxRun(busybox, 'ip', 'link', 'set', bridge, 'up');
+    return network;
+  });
 }
 
 /** The pods' interfaces go with their namespaces, which takes the kernel a moment. */

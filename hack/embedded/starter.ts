@@ -52,15 +52,19 @@ export class Starter {
   /** Asks until the answer is yes. `sentence` says what did not happen, when the time is up. */
   async until(sentence: string, seconds: number, ask: () => Promise<boolean>, suspect?: Component): Promise<void> {
     const deadline = Date.now() + seconds * 1000;
+    let trouble: string | undefined;
     for (;;) {
       this.#signal?.throwIfAborted();
       this.#everyoneLives();
-      const yes = await ask().catch(() => false);
+      const yes = await ask().catch((error) => {
+        trouble = messageOf(error);
+        return false;
+      });
       if (yes) return;
       if (Date.now() > deadline) {
         throw new Problem(
           `${sentence} within ${seconds} s.`,
-          suspect === undefined ? undefined : tailOf(suspect.log, TAIL_LINES),
+          suspect === undefined ? trouble : tailOf(suspect.log, TAIL_LINES),
         );
       }
       await sleep(50);
