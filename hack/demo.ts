@@ -8,7 +8,7 @@ import { delimiter, join, resolve } from 'node:path';
 import { parseAllDocuments, stringify } from 'yaml';
 import { makeServiceAccountKubeconfig } from '../test/support/service-account.ts';
 import { type Cluster, down, up } from './embedded/cluster.ts';
-import { kubectlPath } from './embedded/kubectl.ts';
+import { kubectlEnvironment, kubectlPath } from './embedded/kubectl.ts';
 
 const IMAGE = 'config-rollout.local/busybox:1';
 const bold = (text: string) => (process.stdout.isTTY && !process.env['NO_COLOR'] ? `\x1b[1m${text}\x1b[0m` : text);
@@ -55,12 +55,7 @@ async function startController({ kubeconfig }: Cluster): Promise<() => Promise<v
   );
   const rules = manifests.filter(({ kind }) => kind !== 'Deployment').map((manifest) => stringify(manifest));
   const input = rules.join('---\n');
-  const output = execFileSync(kubectl, ['--kubeconfig', kubeconfig, 'apply', '-f', '-'], {
-    input,
-    encoding: 'utf8',
-    stdio: 'pipe',
-  });
-  console.log(output.trimEnd());
+  console.log(ask(kubeconfig, ['apply', '-f', '-'], input).trimEnd());
   const own = join(dataDir, 'controller.kubeconfig');
   writeFileSync(own, makeServiceAccountKubeconfig(kubectl, kubeconfig, 'config-rollout', 'config-rollout'), {
     mode: 0o600,
@@ -121,12 +116,7 @@ async function show({ kubeconfig, node }: Cluster): Promise<void> {
     await until(() => pinned(kubeconfig) !== before);
     rolledOut(run);
   }
-  const snapshots = () =>
-    execFileSync(
-      kubectl,
-      ['--kubeconfig', kubeconfig, 'get', 'configmaps', '-l', 'configrollout.dev/content-hash', '-o', 'name'],
-      { encoding: 'utf8' },
-    );
+  const snapshots = () => ask(kubeconfig, ['get', 'configmaps', '-l', 'configrollout.dev/content-hash', '-o', 'name']);
   await until(() => snapshots().trim().split('\n').length === 3);
   run('kubectl rollout history deployment/shop');
   run('kubectl get configmaps -l configrollout.dev/source=shop');
@@ -136,11 +126,7 @@ async function show({ kubeconfig, node }: Cluster): Promise<void> {
 async function inPods(run: Run, kubeconfig: string, isReal: boolean, expected: string): Promise<void> {
   if (isReal) {
     console.log('The pods say what they read from their file:');
-    const log = () =>
-      execFileSync(kubectl, ['--kubeconfig', kubeconfig, 'logs', 'deployment/shop', '--tail=1'], {
-        encoding: 'utf8',
-        stdio: 'pipe',
-      });
+    const log = () => ask(kubeconfig, ['logs', 'deployment/shop', '--tail=1']);
     await until(() => log().includes(expected));
     run('kubectl logs deployment/shop --tail=1 2>/dev/null');
   } else {
@@ -154,7 +140,7 @@ function shell(kubeconfig: string): Run {
   const path = [resolve('dist'), resolve('node_modules/.bin'), resolve(kubectl, '..'), process.env['PATH']].join(
     delimiter,
   );
-  const env = { ...process.env, KUBECONFIG: kubeconfig, PATH: path };
+  const env = { ...kubectlEnvironment(kubeconfig), PATH: path };
   return (command, lines = Number.POSITIVE_INFINITY) => {
     console.log(`$ ${command}`);
     const output = execFileSync('sh', ['-c', `exec 2>&1; ${command}`], { env, encoding: 'utf8' });
@@ -168,16 +154,13 @@ function rolledOut(run: Run): void {
 }
 
 function pinned(kubeconfig: string): string {
-  const args = [
-    '--kubeconfig',
-    kubeconfig,
-    'get',
-    'deployment',
-    'shop',
-    '-o',
-    'jsonpath={.spec.template.spec.volumes[0].configMap.name}',
-  ];
-  return execFileSync(kubectl, args, { encoding: 'utf8' });
+  const path = 'jsonpath={.spec.template.spec.volumes[0].configMap.name}';
+  return ask(kubeconfig, ['get', 'deployment', 'shop', '-o', path]);
+}
+
+/** Runs kubectl without a word about it. */
+function ask(kubeconfig: string, args: readonly string[], input = ''): string {
+  return execFileSync(kubectl, args, { env: kubectlEnvironment(kubeconfig), input, encoding: 'utf8', stdio: 'pipe' });
 }
 
 async function until(condition: () => boolean): Promise<void> {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseAllDocuments, stringify } from 'yaml';
 import { up } from '../../hack/embedded/cluster.ts';
-import { kubectlPath } from '../../hack/embedded/kubectl.ts';
+import { kubectlEnvironment, kubectlPath } from '../../hack/embedded/kubectl.ts';
 import { makeServiceAccountKubeconfig } from '../support/service-account.ts';
 
 export default async function setUp(): Promise<void> {
@@ -25,7 +25,8 @@ export default async function setUp(): Promise<void> {
     document.toJSON(),
   );
   const rules = manifests.filter(({ kind }) => kind !== 'Deployment').map((manifest) => stringify(manifest));
-  execFileSync(kubectl, ['--kubeconfig', cluster.kubeconfig, 'apply', '-f', '-'], { input: rules.join('---\n') });
+  const env = kubectlEnvironment(cluster.kubeconfig);
+  execFileSync(kubectl, ['apply', '-f', '-'], { env, input: rules.join('---\n') });
   const kubeconfig = join(dataDir, 'controller.kubeconfig');
   writeFileSync(
     kubeconfig,

@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { KubeClient } from '../../controller/kube/client.ts';
 import { loadKubeConfig } from '../../controller/kube/kubeconfig.ts';
+import { kubectlEnvironment } from '../../hack/embedded/kubectl.ts';
 import { env } from './controller.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: answers of the API server, read as they come
@@ -27,13 +28,8 @@ export function admin(): KubeClient {
 
 /** Runs the real kubectl with the built plugins on its PATH. */
 export function runKubectl(args: readonly string[], input?: string): Promise<Result> {
-  const options = {
-    env: {
-      ...process.env,
-      KUBECONFIG: env('TEST_KUBECONFIG'),
-      PATH: `${process.cwd()}/dist:${process.cwd()}/node_modules/.bin:${process.env['PATH']}`,
-    },
-  };
+  const path = `${process.cwd()}/dist:${process.cwd()}/node_modules/.bin:${process.env['PATH']}`;
+  const options = { env: { ...kubectlEnvironment(env('TEST_KUBECONFIG')), PATH: path } };
   return new Promise((resolve) => {
     const child = execFile(env('TEST_KUBECTL'), [...args], options, (error, stdout, stderr) => {
       resolve({ code: error ? (typeof error.code === 'number' ? error.code : 1) : 0, stdout, stderr });

@@ -2,10 +2,12 @@
 
 import { execFileSync } from 'node:child_process';
 import { parse, stringify } from 'yaml';
+import { kubectlEnvironment } from '../../hack/embedded/kubectl.ts';
 
 /** The admin's kubeconfig with its user replaced by a token of the ServiceAccount; YAML. */
 export function makeServiceAccountKubeconfig(kubectl: string, admin: string, namespace: string, name: string): string {
-  const run = (...args: string[]) => execFileSync(kubectl, ['--kubeconfig', admin, ...args], { encoding: 'utf8' });
+  const env = kubectlEnvironment(admin);
+  const run = (...args: string[]) => execFileSync(kubectl, args, { env, encoding: 'utf8' });
   const token = run('create', 'token', name, '-n', namespace, '--duration', '12h').trim();
   const config = parse(run('config', 'view', '--raw', '--minify', '--flatten'));
   config.users = [{ name: config.contexts[0].context.user, user: { token } }];
