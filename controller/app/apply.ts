@@ -2,7 +2,7 @@
 // application writes.
 
 import { type Action, describeAction, type Plan } from '../core/actions.ts';
-import { display, refOf } from '../core/types.ts';
+import { display, type ObjectRef, refOf } from '../core/types.ts';
 import type { Log } from '../runtime/log.ts';
 import type { ContentIndex } from './content-index.ts';
 import { ClusterError, isFailure } from './errors.ts';
@@ -26,7 +26,7 @@ export function applyTo(port: ClusterPort, world: World, index: ContentIndex, no
   const applier = new Applier(port, world, index, now);
   return async (key, plan) => {
     for (const action of plan.actions) {
-      await applier.carryOut(action);
+      if (!(await applier.carryOut(action))) continue;
       const line = report(action);
       if (line) log('info', line.message, { key, ...line.fields });
     }
@@ -46,28 +46,40 @@ class Applier {
     this.#now = now;
   }
 
-  async carryOut(action: Action): Promise<void> {
+  /** False when a last look showed that the action is not wanted. */
+  async carryOut(action: Action): Promise<boolean> {
     switch (action.type) {
       case 'CreateSnapshot':
-        return this.#createSnapshot(action);
+        await this.#createSnapshot(action);
+        return true;
       case 'PatchMetadata':
-        return this.#patchMetadata(action);
+        await this.#patchMetadata(action);
+        return true;
       case 'PatchWorkload': {
         const written = await this.#port.patchWorkload(action.target, action.operations);
         this.#world.workloads.get(written.kind)?.noteWrite(written);
-        return;
+        return true;
       }
       case 'DeleteSnapshot':
-        // The caches may lag behind a pod, or behind a template that an undo has just brought back.
-        if (await this.#port.isMounted(action.target.namespace, action.target.name)) return;
-        return this.#port.deleteExactly(action.target, action.resourceVersion);
+        if (!(await this.#maySweep(action.target))) return false;
+        await this.#port.deleteExactly(action.target, action.resourceVersion);
+        return true;
       case 'DeleteRevision':
-        return this.#port.deleteExactly(action.target, action.resourceVersion);
+        await this.#port.deleteExactly(action.target, action.resourceVersion);
+        return true;
       case 'Event':
-        return this.#port.emit(action);
+        this.#port.emit(action);
+        return true;
       default:
         return action satisfies never;
     }
+  }
+
+  // Marks can be forged: only what is ours by its content is deleted. And the caches may lag behind a pod, or behind a
+  // template that an undo has just brought back.
+  async #maySweep({ namespace, name }: ObjectRef): Promise<boolean> {
+    const read = await this.#port.readConfigMap(namespace, name);
+    return read !== undefined && this.#index.verify(read) && !(await this.#port.isMounted(namespace, name));
   }
 
   async #createSnapshot({ manifest }: Extract<Action, { type: 'CreateSnapshot' }>): Promise<void> {

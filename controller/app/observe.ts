@@ -9,7 +9,7 @@ import type { SnapshotObservation } from '../core/plan-snapshot.ts';
 import type { SourceObservation } from '../core/plan-source.ts';
 import type { WorkloadObservation } from '../core/plan-workload.ts';
 import { isSnapshotOf, snapshotNames } from '../core/snapshot.ts';
-import type { ConfigObject, Workload } from '../core/types.ts';
+import { type ConfigObject, type ObjectRef, refOf, type Workload } from '../core/types.ts';
 import type { ContentIndex, KnownContent } from './content-index.ts';
 import type { ClusterPort, ConfigMapRead } from './ports.ts';
 import { isSnapshot, type World } from './world.ts';
@@ -25,6 +25,12 @@ export class Observer {
     this.#index = index;
     this.#port = port;
     this.#now = now;
+  }
+
+  /** Undefined when there is no such source. */
+  sourceRef(key: string): ObjectRef | undefined {
+    const cached = this.#world.configMaps.get(key);
+    return cached && !isSnapshot(cached) ? refOf({ apiVersion: 'v1', ...cached }) : undefined;
   }
 
   /** Undefined when there is no such source. */
@@ -87,10 +93,11 @@ export class Observer {
     return { workload, sources: views, revisions, pins, now: this.#now() };
   }
 
-  /** Undefined when there is no such snapshot. */
+  /** Undefined when there is no such snapshot, or one that only bears the marks. */
   snapshot(key: string): Omit<SnapshotObservation, 'graceMs'> | undefined {
     const snapshot = this.#world.configMaps.get(key);
     if (snapshot === undefined || !isSnapshot(snapshot)) return undefined;
+    if (this.#index.verdict(snapshot.uid) === false) return undefined;
     const source = this.#world.configMap(snapshot.namespace, snapshot.snapshot.source);
     const known = source && this.#index.peek(source);
     const optedIn = source ? this.#optIns(source).workloads : [];
@@ -219,11 +226,11 @@ export class Observer {
     });
   }
 
-  #highestRecords(namespace: string, source: string): Record<string, number> {
-    const highest: Record<string, number> = {};
+  #highestRecords(namespace: string, source: string): SnapshotObservation['highestRecords'] {
+    const highest: Record<string, { generation: number; hash: string }> = {};
     for (const { snapshot } of this.#world.snapshotsOf(namespace, source)) {
       for (const [uid, generation] of Object.entries(snapshot.records)) {
-        highest[uid] = Math.max(highest[uid] ?? 0, generation);
+        if (generation > (highest[uid]?.generation ?? -1)) highest[uid] = { generation, hash: snapshot.hash };
       }
     }
     return highest;

@@ -47,9 +47,10 @@ export class Reconciler {
 
   /** `key` is namespace/name of a source. Gives the workloads that have to be looked at next. */
   async source(key: string): Promise<readonly Workload[]> {
-    const observed = await this.#observer.source(key);
+    const subject = this.#observer.sourceRef(key);
+    if (subject === undefined) return [];
+    const observed = await this.#explaining(subject, () => this.#observer.source(key));
     if (observed === undefined) return [];
-    const subject = refOf({ apiVersion: 'v1', ...observed.source });
     await this.#carryOut(`source ${key}`, subject, () => planSource(observed));
     return observed.users.map(({ workload }) => workload);
   }
@@ -86,13 +87,17 @@ export class Reconciler {
 
   async #carryOut<P extends Parameters<Apply>[1]>(key: string, subject: ObjectRef, plan: () => P): Promise<P> {
     const made = plan();
+    await this.#explaining(subject, () => this.#apply(key, made));
+    return made;
+  }
+
+  async #explaining<T>(subject: ObjectRef, work: () => Promise<T>): Promise<T> {
     try {
-      await this.#apply(key, made);
+      return await work();
     } catch (error) {
       this.#explain(subject, error);
       throw error;
     }
-    return made;
   }
 
   #remember(uid: string, pacing: Pacing, plan: WorkloadPlan, now: number): void {

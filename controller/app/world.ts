@@ -3,7 +3,7 @@
 
 import type { Pin, Pins } from '../core/decide.ts';
 import { type KindName, managesAll, optIns } from '../core/opt-in.ts';
-import { looksLikeSnapshotOf } from '../core/snapshot.ts';
+import { hashInName, looksLikeSnapshotOf, stemOf, stemsOf } from '../core/snapshot.ts';
 import type { ConfigObject, Reference, Revision, SnapshotInfo, Workload } from '../core/types.ts';
 import type { Log } from '../runtime/log.ts';
 import { keyOf, Store } from '../runtime/store.ts';
@@ -27,10 +27,14 @@ export class World {
             ? []
             : optIns(object, kinds).optIns.map(({ kind, name }) => `${object.namespace}/${kind}/${name}`),
         source: (object) => (object.snapshot ? [`${object.namespace}/${object.snapshot.source}`] : []),
+        shortened: ({ namespace, name }) =>
+          stemsOf(name).flatMap((stem) => (stem === name ? [] : [`${namespace}/${stem}`])),
       },
       log,
     );
-    this.workloads = new Map(kinds.map(({ kind }) => [kind, new Store<Workload>({ references: referencedKeys }, log)]));
+    this.workloads = new Map(
+      kinds.map(({ kind }) => [kind, new Store<Workload>({ references: referencedKeys, stems: stemsAskedFor }, log)]),
+    );
     this.revisions = new Map(
       kinds.map(({ kind }) => [
         kind,
@@ -87,7 +91,18 @@ export class World {
   workloadsAskingForAll(source: ConfigObject): readonly Workload[] {
     const names = [source, ...this.snapshotsOf(source.namespace, source.name)];
     const naming = names.flatMap((object) => this.workloadsNaming(object)).filter(managesAll);
-    return [...new Map(naming.map((workload) => [workload.uid, workload])).values()];
+    const all = [...naming, ...this.#workloadsLosing(source)];
+    return [...new Map(all.map((workload) => [workload.uid, workload])).values()];
+  }
+
+  /** The sources that an object of this name, which is not there, may have been a snapshot of. */
+  sourcesOfLost(namespace: string, name: string): readonly ConfigObject[] {
+    const stem = stemOf(name);
+    if (stem === undefined) return [];
+    const found = [this.configMap(namespace, stem), ...this.configMaps.by('shortened', `${namespace}/${stem}`)];
+    return found.filter(
+      (object) => object !== undefined && object.snapshot === undefined && looksLikeSnapshotOf(object.name, name),
+    ) as ConfigObject[];
   }
 
   /** Which of the referenced names are pins, and of what. A snapshot that is gone is recognised by its name. */
@@ -103,8 +118,10 @@ export class World {
       if (object?.snapshot)
         pins.set(name, { source: object.snapshot.source, hash: object.snapshot.hash, exists: true });
       if (object !== undefined) continue;
-      const source = sources.find((candidate) => looksLikeSnapshotOf(candidate.name, name));
-      if (source) pins.set(name, { source: source.name, hash: name.slice(name.lastIndexOf('-') + 1), exists: false });
+      for (const source of sources) {
+        const hash = hashInName(source.name, name);
+        if (hash !== undefined) pins.set(name, { source: source.name, hash, exists: false });
+      }
     }
     return pins;
   }
@@ -127,7 +144,17 @@ export class World {
 
   #sourceNamed(workload: Workload, { name }: Reference): ConfigObject | undefined {
     const object = this.configMap(workload.namespace, name);
-    return object?.snapshot ? this.configMap(workload.namespace, object.snapshot.source) : object;
+    if (object === undefined) return this.sourcesOfLost(workload.namespace, name)[0];
+    return object.snapshot ? this.configMap(workload.namespace, object.snapshot.source) : object;
+  }
+
+  // A snapshot that was deleted says no more whose it was; its name does.
+  #workloadsLosing({ namespace, name }: ConfigObject): Workload[] {
+    const isLost = (reference: Reference) =>
+      this.configMap(namespace, reference.name) === undefined && looksLikeSnapshotOf(name, reference.name);
+    return stemsOf(name)
+      .flatMap((stem) => [...this.workloads.values()].flatMap((store) => store.by('stems', `${namespace}/${stem}`)))
+      .filter(({ references }) => references.some(isLost));
   }
 }
 
@@ -143,4 +170,10 @@ function referencedKeys({
   readonly references: readonly Reference[];
 }): string[] {
   return [...new Set(references.map(({ name }) => `${namespace}/${name}`))];
+}
+
+function stemsAskedFor(workload: Workload): string[] {
+  if (!managesAll(workload)) return [];
+  const stems = workload.references.flatMap(({ name }) => stemOf(name) ?? []);
+  return [...new Set(stems.map((stem) => `${workload.namespace}/${stem}`))];
 }

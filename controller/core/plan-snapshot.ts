@@ -27,8 +27,8 @@ export interface SnapshotObservation {
   readonly strangers: readonly Workload[];
   /** Revisions, of any workload, that mount it. */
   readonly revisions: readonly Revision[];
-  /** The highest record of each workload (by uid) among all snapshots of the source. */
-  readonly highestRecords: Readonly<Record<string, number>>;
+  /** The highest record of each workload (by uid) among all snapshots of the source, and the content it speaks of. */
+  readonly highestRecords: Readonly<Record<string, { readonly generation: number; readonly hash: string }>>;
   readonly kinds: readonly KindName[];
   readonly graceMs: number;
   /** Milliseconds since the epoch. */
@@ -37,6 +37,7 @@ export interface SnapshotObservation {
 
 // The revision shows up within moments of the patch. A record waits for it, so that both are one write.
 const REVISION_WAIT_MS = 5000;
+const SWEEP_AGAIN_MS = 60_000;
 
 /** What to do about one snapshot. */
 export function planSnapshot(observed: SnapshotObservation): Plan {
@@ -54,6 +55,8 @@ export function planSnapshot(observed: SnapshotObservation): Plan {
           why: 'nothing mounts it',
         },
       ],
+      // For when the live cluster shows a pod that still does.
+      requeueAfterMs: Math.max(graceMs, SWEEP_AGAIN_MS),
     };
   }
   const owners = desiredOwners(observed);
@@ -108,13 +111,14 @@ function isPending({ snapshot, currentHash }: SnapshotObservation, workload: Wor
 
 // The state label is the truth; the record is there for when the label is lost.
 function missingRecords({ snapshot, users, optedIn, highestRecords }: SnapshotObservation): Record<string, number> {
-  const { source, hash, records } = snapshot.snapshot;
+  const { source, hash } = snapshot.snapshot;
   const label = rolledHashLabel(snapshot.kind, source);
   const missing: Record<string, number> = {};
   for (const workload of [...users, ...optedIn]) {
     const highest = highestRecords[workload.uid];
-    if (workload.labels[label] !== hash || (highest !== undefined && records[workload.uid] === highest)) continue;
-    missing[workload.uid] = Math.max(workload.generation, (highest ?? 0) + 1);
+    // By content, not by object: two copies of one content must not outbid each other.
+    if (workload.labels[label] !== hash || highest?.hash === hash) continue;
+    missing[workload.uid] = Math.max(workload.generation, (highest?.generation ?? 0) + 1);
   }
   return missing;
 }

@@ -15,7 +15,8 @@ import {
 import type { ConfigObject, Content, OwnerReference, SnapshotInfo, Workload } from './types.ts';
 
 const NAME_MAX = 253;
-const HASH_PATTERN = /^[bcdfghkmt2456789]{10}$/;
+const SNAPSHOT_NAME = /^(.+)-([bcdfghkmt2456789]{10})(?:-[0-9a-f]{5})?$/;
+const LONGEST_SUFFIXES = ['-0123456789', '-0123456789-01234'];
 const SALTS = 4;
 
 /**
@@ -31,10 +32,25 @@ export function snapshotNames(source: string, hash: string): string[] {
   );
 }
 
+/** The hash in a name that a snapshot of this source could have, whatever the content; undefined when it is none. */
+export function hashInName(source: string, name: string): string | undefined {
+  const hash = SNAPSHOT_NAME.exec(name)?.[2];
+  return hash !== undefined && snapshotNames(source, hash).includes(name) ? hash : undefined;
+}
+
 /** True when `name` is one that a snapshot of this source could have, whatever the content. */
 export function looksLikeSnapshotOf(source: string, name: string): boolean {
-  const hash = name.slice(name.lastIndexOf('-') + 1);
-  return HASH_PATTERN.test(hash) && snapshotNames(source, hash)[0] === name;
+  return hashInName(source, name) !== undefined;
+}
+
+/** What a snapshot's name has before its hash; undefined when `name` is no snapshot's. */
+export function stemOf(name: string): string | undefined {
+  return SNAPSHOT_NAME.exec(name)?.[1];
+}
+
+/** The stems that the snapshots of a source can have: its name, and for a very long one that name shortened. */
+export function stemsOf(source: string): string[] {
+  return [...new Set(LONGEST_SUFFIXES.map((suffix) => shorten(source, NAME_MAX - suffix.length)))];
 }
 
 /** The owner reference that ties a dependent's life to `owner`, without blocking anybody's deletion. */

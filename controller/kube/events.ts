@@ -13,7 +13,7 @@ import { resourcePath } from './paths.ts';
 
 const EVENTS = { apiVersion: 'events.k8s.io/v1', kind: 'Event', resource: 'events' };
 const NAME_MAX = 253;
-const NOTE_MAX = 1024;
+const NOTE_MAX_BYTES = 1024;
 const MOST_SAID = 10_000;
 // Events are for people; a flood of them helps nobody and must not pile up in memory.
 const MOST_WAITING = 1000;
@@ -97,7 +97,7 @@ export class EventRecorder {
       type: severity,
       reason,
       action: 'Rollout',
-      note: note.slice(0, NOTE_MAX),
+      note: clip(note),
       regarding: objectReference(regarding),
       ...(related && { related: objectReference(related) }),
       reportingController: `configrollout.dev/${MANAGER}`,
@@ -108,6 +108,16 @@ export class EventRecorder {
 
 function objectReference({ apiVersion, kind, namespace, name, uid }: ObjectRef) {
   return { apiVersion, kind, namespace, name, uid };
+}
+
+// The server counts bytes, and refuses the whole Event when there are too many.
+function clip(note: string): string {
+  const bytes = Buffer.from(note);
+  if (bytes.length <= NOTE_MAX_BYTES) return note;
+  let end = NOTE_MAX_BYTES - Buffer.byteLength('…');
+  // Not in the middle of a character: those bytes begin with 10.
+  while (((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
+  return `${bytes.toString('utf8', 0, end)}…`;
 }
 
 function stateSuffix({ regarding, reason, note }: EventAction): string {

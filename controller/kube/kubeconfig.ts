@@ -70,7 +70,8 @@ function read(path: string): KubeConfig {
     // client-node cannot read an empty file; kubectl takes it for an empty configuration.
     if (readFileSync(path, 'utf8').trim() !== '') config.loadFromFile(path);
   } catch (error) {
-    throw new Error(`the kubeconfig file "${path}" cannot be read: ${messageOf(error)}`);
+    // The first line only: the parser goes on with an excerpt of the file, which may hold credentials.
+    throw new Error(`the kubeconfig file "${path}" cannot be read: ${messageOf(error).split('\n')[0]}`);
   }
   return config;
 }

@@ -95,7 +95,9 @@ describe('every place that can name a ConfigMap', () => {
     configMapManifest('bystander', { key: 'v1' }),
   ];
   const SOURCES = ['foo', 'flags', 'more', 'initial', 'mixed', 'empty'];
-  const fromKey = (name: string, key: string, rest = {}) => ({ valueFrom: { configMapKeyRef: { name, key, ...rest } } });
+  const fromKey = (name: string, key: string, rest = {}) => ({
+    valueFrom: { configMapKeyRef: { name, key, ...rest } },
+  });
   const DEPLOYMENT = deploymentManifest('bar', 'foo', {
     template: {
       spec: {

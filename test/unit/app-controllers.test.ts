@@ -108,6 +108,33 @@ describe('what triggers ask for', () => {
   });
 });
 
+test('a snapshot that somebody deletes is made again while its content is current', async () => {
+  const shop = new Shop('declared', 10);
+  await atWork(shop, async () => {
+    await rest(shop);
+    shop.cluster.delete('ConfigMap', shop.currentMount('foo'));
+    await rest(shop);
+    expect(brokenPromises(shop)).toEqual([]);
+  });
+});
+
+test('a paused Deployment is pinned to a change, and runs it when it is resumed', async () => {
+  const shop = new Shop('declared', 10);
+  await atWork(shop, async () => {
+    await rest(shop);
+    const revisions = shop.cluster.history('api').length;
+    perform(shop, { do: 'togglePause', workload: 'api' });
+    perform(shop, { do: 'edit', source: 'foo', value: 'b' });
+    await rest(shop);
+    expect(shop.cluster.mounts('api')).toEqual(shop.currentMounts('api'));
+    expect(shop.cluster.history('api')).toHaveLength(revisions);
+    perform(shop, { do: 'togglePause', workload: 'api' });
+    await rest(shop);
+    expect(shop.cluster.history('api')).toHaveLength(revisions + 1);
+    expect(brokenPromises(shop)).toEqual([]);
+  });
+});
+
 describe('a change', () => {
   test('of one source reaches a workload with that source alone at once, without a settle time', async () => {
     const shop = new Shop('declared', 10);

@@ -155,22 +155,28 @@ async function proceed({ cluster, controller }: Shop, step: Pace): Promise<void>
   }
 }
 
+const none = async (_shop: Shop, _step: Step, act: () => void) => act();
+
+async function letRevisionShow(shop: Shop, step: Step, act: () => void): Promise<void> {
+  if ('workload' in step) {
+    await proceed(shop, { do: 'kubernetes' });
+    await proceed(shop, { do: 'deliver', kinds: ['ReplicaSet'] });
+  }
+  act();
+}
+
 const isPace = (step: Step | Pace): step is Pace =>
   ['deliver', 'wait', 'kubernetes', 'lookAtSources', 'lookAtWorkloads', 'lookAtSnapshots'].includes(step.do);
 
 describe('whatever happens, in whatever order and at whatever moment', () => {
   const historyOf = (human: fc.Arbitrary<Step>) =>
     fc.array(fc.oneof({ weight: 2, arbitrary: human }, { weight: 5, arbitrary: pace }), { maxLength: 40, size: 'max' });
-  const live = async (how: OptIn, history: readonly (Step | Pace)[], patient = false) => {
+  const live = async (how: OptIn, history: readonly (Step | Pace)[], patience = none) => {
     const shop = new Shop(how, 10);
     await shop.controller.untilQuiet();
     for (const step of history) {
       if (isPace(step)) await proceed(shop, step);
-      else {
-        if (patient && 'workload' in step) await proceed(shop, { do: 'kubernetes' });
-        if (patient && 'workload' in step) await proceed(shop, { do: 'deliver', kinds: ['ReplicaSet'] });
-        perform(shop, step);
-      }
+      else await patience(shop, step, () => perform(shop, step));
     }
     await shop.controller.untilQuiet();
     return shop;
@@ -189,7 +195,7 @@ describe('whatever happens, in whatever order and at whatever moment', () => {
     await fc.assert(
       fc.asyncProperty(optIn, historyOf(forwardStep), async (how, history) => {
         // A raw template between the controller's patch and the ReplicaSet made for it is another story.
-        const shop = await live(how, history, true);
+        const shop = await live(how, history, letRevisionShow);
         expect(brokenPromises(shop)).toEqual([]);
         for (const name of WORKLOADS) {
           expect({ name, mounts: shop.cluster.mounts(name) }).toEqual({ name, mounts: shop.currentMounts(name) });

@@ -37,7 +37,7 @@ const user = aWorkload({ mounts: [FOO1], rolled: { foo: H1 } });
 const past = aWorkload({ mounts: [pinned('foo', H2)], rolled: { foo: H2 } });
 const revision = aRevision({ mounts: [FOO1], number: 1 });
 const known = { records: { [user.uid]: 3 } };
-const highestRecords = { [user.uid]: 3 };
+const highestRecords = { [user.uid]: { generation: 3, hash: H1 } };
 
 describe('the owners of a snapshot', () => {
   test('are every revision that mounts it, of whatever workload, and each workload whose template names it', () => {
@@ -79,7 +79,9 @@ describe('the owners of a snapshot', () => {
   test('keep the workload that has moved on while nobody else is there and the content is current', () => {
     const undone = aWorkload({ mounts: ['other'], rolled: { foo: H2 } });
     const snapshot = aSnapshot({ hash: H2, records: { [undone.uid]: 3 }, owners: [ownedBy(undone)] });
-    expect(plan({ snapshot, optedIn: [undone], highestRecords }).actions).toEqual([]);
+    expect(
+      plan({ snapshot, optedIn: [undone], highestRecords: { [undone.uid]: { generation: 3, hash: H2 } } }).actions,
+    ).toEqual([]);
   });
 
   test('keep the workload that is about to roll to it', () => {
@@ -92,7 +94,8 @@ describe('the owners of a snapshot', () => {
     const undone = aWorkload({ mounts: [FOO1], rolled: { foo: H2 } });
     const second = aRevision({ number: 2, mounts: [pinned('foo', H2)] });
     const snapshot = aSnapshot({ hash: H2, records: { [undone.uid]: 3 }, owners: [ownedBy(undone), ownedBy(second)] });
-    expect(written({ snapshot, optedIn: [undone], revisions: [second], highestRecords })).toEqual({
+    const newest = { [undone.uid]: { generation: 3, hash: H2 } };
+    expect(written({ snapshot, optedIn: [undone], revisions: [second], highestRecords: newest })).toEqual({
       owners: ['ReplicaSet/web-rs2'],
     });
   });
@@ -149,7 +152,9 @@ describe('the record of a rollout', () => {
   });
 
   test('is higher than all older ones, also when the Deployment was made anew from a backup', () => {
-    expect(written({ snapshot: owned, ...rolled, highestRecords: { [user.uid]: 41 } })).toEqual({
+    expect(
+      written({ snapshot: owned, ...rolled, highestRecords: { [user.uid]: { generation: 41, hash: H2 } } }),
+    ).toEqual({
       annotations: { [RECORD(user.uid)]: '42' },
     });
   });
@@ -158,7 +163,13 @@ describe('the record of a rollout', () => {
     const snapshot = aSnapshot({ owners: [ownedBy(user), ownedBy(revision)], records: { [user.uid]: 2 } });
     const again = { ...user, generation: 7 };
     expect(
-      written({ snapshot, ...rolled, users: [again], optedIn: [again], highestRecords: { [user.uid]: 5 } }),
+      written({
+        snapshot,
+        ...rolled,
+        users: [again],
+        optedIn: [again],
+        highestRecords: { [user.uid]: { generation: 5, hash: H2 } },
+      }),
     ).toEqual({
       annotations: { [RECORD(user.uid)]: '7' },
     });
@@ -168,6 +179,10 @@ describe('the record of a rollout', () => {
     const snapshot = aSnapshot({ ...known, owners: [ownedBy(user), ownedBy(revision)] });
     const later = { ...user, generation: 99 };
     expect(plan({ snapshot, ...rolled, users: [later], optedIn: [later], highestRecords }).actions).toEqual([]);
+  });
+
+  test('is not written when another copy of the same content carries it: two copies never outbid each other', () => {
+    expect(plan({ snapshot: owned, ...rolled, highestRecords }).actions).toEqual([]);
   });
 
   test('is not written for a workload whose label names another content, though it mounts this one', () => {

@@ -2,8 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import { type Action, describeAction } from '../../controller/core/actions.ts';
 import type { Decision } from '../../controller/core/decide.ts';
 import { planSource, type SourceObservation } from '../../controller/core/plan-source.ts';
-import { snapshotManifest } from '../../controller/core/snapshot.ts';
-import { aConfigMap, aSource, aWorkload, H2, ownedBy, pinned } from '../support/builders.ts';
+import { isSnapshotOf, snapshotInfo, snapshotManifest } from '../../controller/core/snapshot.ts';
+import { aConfigMap, aSnapshot, aSource, aWorkload, H1, H2, ownedBy, pinned } from '../support/builders.ts';
 
 const SECRET = 'hunter2';
 const CONTENT = { data: { 'app.yml': SECRET }, binaryData: {} };
@@ -145,6 +145,38 @@ describe('a snapshot’s manifest', () => {
   test('of an empty source has neither data nor binaryData, as kubectl would write it', () => {
     const manifest = snapshotManifest(source, 'foo-x', H2, { data: {}, binaryData: {} }, [web]);
     expect(Object.keys(manifest)).toEqual(['apiVersion', 'kind', 'metadata', 'immutable']);
+  });
+});
+
+describe('an object is the snapshot of a content', () => {
+  test('by its marks', () => {
+    expect(isSnapshotOf(aSnapshot({ hash: H1 }), 'foo', H1)).toBe(true);
+  });
+
+  test.each([
+    ['another content', aSnapshot({ hash: H2 })],
+    ['another source', aSnapshot({ source: 'bar', hash: H1 })],
+    ['no marks', aConfigMap({ name: pinned('foo', H1) })],
+    ['the marks, but on its way out', aSnapshot({ hash: H1, deleting: true })],
+  ])('not with %s', (_, object) => {
+    expect(isSnapshotOf(object, 'foo', H1)).toBe(false);
+  });
+
+  const labels = { 'app.kubernetes.io/managed-by': 'config-rollout', 'configrollout.dev/content-hash': H1 };
+  const annotations = { 'configrollout.dev/source-name': 'foo' };
+  const read = (edited: object, other: object = annotations) =>
+    snapshotInfo({ ...labels, ...edited }, { ...other }, 'rolled/');
+
+  test('only when every mark is there, and it is ours', () => {
+    expect(read({})).toMatchObject({ source: 'foo', hash: H1 });
+    expect(read({ 'app.kubernetes.io/managed-by': 'Helm' })).toBeUndefined();
+    expect(read({}, {})).toBeUndefined();
+    expect(snapshotInfo({ 'app.kubernetes.io/managed-by': 'config-rollout' }, annotations, 'rolled/')).toBeUndefined();
+  });
+
+  test('and its records are what has a number for a value', () => {
+    const records = { 'rolled/uid-1': '7', 'rolled/uid-2': 'x', 'rolled/uid-3': '-1', 'other/uid-4': '8' };
+    expect(read({}, { ...annotations, ...records })?.records).toEqual({ 'uid-1': 7 });
   });
 });
 

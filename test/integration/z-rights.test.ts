@@ -1,0 +1,171 @@
+// Last of all: what the controller was allowed, and what it asked for, in everything that the other files made it do.
+
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { parseAllDocuments } from 'yaml';
+import { type Controller, startController } from '../support/controller.ts';
+import {
+  auditEntries,
+  configMapManifest,
+  deploymentManifest,
+  isController,
+  mountedBy,
+  runKubectl,
+  Scenario,
+  until,
+} from '../support/scenario.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: manifests and audit entries, read as they come
+type Json = any;
+
+function documents(path: string): Json[] {
+  return parseAllDocuments(readFileSync(path, 'utf8')).map((document) => document.toJSON());
+}
+
+describe('rights', () => {
+  let controller: Controller;
+  beforeAll(async () => {
+    controller = await startController();
+  });
+  afterAll(async () => {
+    expect(await controller.stop()).toBe(0);
+  });
+
+  /** `verb group/resource`, subresources included. */
+  function used(): string[] {
+    const requests = auditEntries().filter(isController);
+    const names = requests.map(({ verb, objectRef = {}, requestURI }) => {
+      const { apiGroup = '', resource, subresource } = objectRef;
+      return resource === undefined
+        ? `${verb} ${requestURI}`
+        : `${verb} ${apiGroup}/${resource}${subresource ? `/${subresource}` : ''}`;
+    });
+    return [...new Set(names)].sort();
+  }
+
+  function granted(path: string): string[] {
+    const [role, ...others] = documents(path).filter(({ kind }) => kind === 'ClusterRole' || kind === 'Role');
+    expect(others).toEqual([]);
+    return role.rules
+      .flatMap(({ apiGroups, resources, verbs }: Json) =>
+        apiGroups.flatMap((group: string) =>
+          resources.flatMap((resource: string) => verbs.map((verb: string) => `${verb} ${group}/${resource}`)),
+        ),
+      )
+      .sort();
+  }
+
+  test('one scenario that needs them all', async () => {
+    const scenario = await Scenario.start('rights');
+    const [v1, v2] = [{ 'config.yml': 'v1' }, { 'config.yml': 'v2' }];
+    const owners = { annotations: { 'configrollout.dev/owners': 'deployment/bar, deployment/none' } };
+    // Adoption, and something to say about it.
+    await scenario.apply(configMapManifest('foo', v1, owners), deploymentManifest());
+    await scenario.runsWith(v1);
+    await scenario.event('ConfigOwnerNotFound', 'foo');
+    // A raw apply leaves a ReplicaSet that has to go, unless the controller is quicker than that of Deployments.
+    await until('a raw ReplicaSet is deleted', async () => {
+      await scenario.apply(deploymentManifest());
+      await scenario.runsWith(v1);
+      return scenario.changes().some(({ verb, objectRef }) => `${verb} ${objectRef.resource}` === 'delete replicasets');
+    });
+    // A restarted controller looks whether it has spoken before.
+    await controller.stop();
+    controller = await startController();
+    // What is mounted nowhere is swept: the change that a pause kept from becoming a revision.
+    await scenario.kubectl('rollout', 'pause', 'deployment/bar');
+    for (const data of [v2, { 'config.yml': 'v3' }]) {
+      await scenario.apply(configMapManifest('foo', data, owners));
+      const pin = await until('it is pinned', async () => {
+        const name = mountedBy(await scenario.deployment());
+        return (await scenario.configMap(name)).data['config.yml'] === data['config.yml'] && name;
+      });
+      expect(pin).not.toBe('foo');
+    }
+    await until('the snapshot in between is swept', async () =>
+      (await scenario.snapshots()).every(({ data }) => data['config.yml'] !== 'v2'),
+    );
+  });
+
+  test('what the manifest grants is what was used, no more and no less', () => {
+    expect(used()).toEqual(granted('manifests/rbac.yaml'));
+  });
+
+  test('no request was forbidden', () => {
+    const forbidden = auditEntries()
+      .filter((entry) => isController(entry) && entry.annotations?.['authorization.k8s.io/decision'] !== 'allow')
+      .map(({ verb, requestURI, responseStatus }) => [verb, requestURI, responseStatus?.code]);
+    expect(forbidden).toEqual([]);
+  });
+
+  test('no right is a wildcard, and none is on Secrets or on rights themselves', () => {
+    for (const right of granted('manifests/rbac.yaml'))
+      expect(right).not.toMatch(/\*|secrets|rbac\.|escalate|bind|impersonate/);
+  });
+});
+
+describe('manifests/install.yaml', () => {
+  const manifests = documents('manifests/install.yaml');
+  const deployment = manifests.find(({ kind }) => kind === 'Deployment');
+
+  test('is accepted by the API server', async () => {
+    const args = ['apply', '--dry-run=server', '--validate=strict', '-o', 'name', '-f', 'manifests/install.yaml'];
+    const { code, stdout, stderr } = await runKubectl(args);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout.trim().split('\n')).toHaveLength(manifests.length);
+  });
+
+  test('grants the rights of manifests/rbac.yaml, to the ServiceAccount that the controller runs as', () => {
+    const rules = (path: string) => documents(path).find(({ kind }) => kind === 'ClusterRole').rules;
+    expect(rules('manifests/install.yaml')).toEqual(rules('manifests/rbac.yaml'));
+    const { roleRef, subjects } = manifests.find(({ kind }) => kind === 'ClusterRoleBinding');
+    const { serviceAccountName } = deployment.spec.template.spec;
+    expect(subjects).toEqual([
+      { kind: 'ServiceAccount', name: serviceAccountName, namespace: deployment.metadata.namespace },
+    ]);
+    expect(roleRef.name).toBe(manifests.find(({ kind }) => kind === 'ClusterRole').metadata.name);
+    expect(manifests.find(({ kind }) => kind === 'ServiceAccount').metadata).toMatchObject({
+      name: serviceAccountName,
+      namespace: deployment.metadata.namespace,
+    });
+  });
+
+  function expectRestricted(container: Json, pod: Json): void {
+    // What the container does not say is said by its pod.
+    const security = { privileged: false, procMount: 'Default', ...pod.securityContext, ...container.securityContext };
+    expect(security).toMatchObject({
+      allowPrivilegeEscalation: false,
+      runAsNonRoot: true,
+      seccompProfile: { type: 'RuntimeDefault' },
+      readOnlyRootFilesystem: true,
+      privileged: false,
+      procMount: 'Default',
+    });
+    expect(security.capabilities).toEqual({ drop: ['ALL'] });
+    expect(security.runAsUser).not.toBe(0);
+    for (const { hostPort = 0 } of container.ports ?? []) expect(hostPort).toBe(0);
+  }
+
+  // https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted, which this API server is too old to
+  // enforce by itself.
+  test('satisfies the restricted pod security standard, and its namespace enforces it', () => {
+    const { spec } = deployment.spec.template;
+    for (const field of ['hostNetwork', 'hostPID', 'hostIPC']) expect(spec[field] ?? false).toBe(false);
+    expect(spec.securityContext.sysctls ?? []).toEqual([]);
+    const kinds = [
+      'configMap',
+      'csi',
+      'downwardAPI',
+      'emptyDir',
+      'ephemeral',
+      'persistentVolumeClaim',
+      'projected',
+      'secret',
+    ];
+    for (const { name, ...volume } of spec.volumes ?? [])
+      expect(kinds).toEqual(expect.arrayContaining(Object.keys(volume)));
+    for (const container of [...spec.containers, ...(spec.initContainers ?? [])]) expectRestricted(container, spec);
+    const namespace = manifests.find(({ kind }) => kind === 'Namespace');
+    expect(namespace.metadata.labels['pod-security.kubernetes.io/enforce']).toBe('restricted');
+  });
+});
