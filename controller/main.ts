@@ -41,7 +41,7 @@ async function run(config: Config, stop: AbortSignal): Promise<void> {
   const world = new World(WORKLOAD_KINDS, log);
   const index = new ContentIndex();
   const queues = makeQueues();
-  const observer = new Observer(world, index, cluster, Date.now);
+  const observer = new Observer(world, index, cluster, Date.now, config.dryRun);
   const apply = config.dryRun
     ? dryRun((line) => process.stdout.write(`${line}\n`))
     : applyTo(cluster, world, index, Date.now, log);

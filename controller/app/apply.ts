@@ -12,13 +12,15 @@ import type { World } from './world.ts';
 /** Throws the first failure, with the later actions not done. `key` names what the plan is for, in logs. */
 export type Apply = (key: string, plan: Plan) => Promise<void>;
 
-/** Prints each plan once, and writes nothing. */
+/** Prints what would be done, each line once, and does nothing. */
 export function dryRun(print: (line: string) => void): Apply {
-  const printed = new Map<string, string>();
+  const printed = new Set<string>();
   return async (key, plan) => {
-    const text = plan.actions.map((action) => `${key}: would ${describeAction(action)}`).join('\n');
-    if (text !== '' && printed.get(key) !== text) print(text);
-    printed.set(key, text);
+    for (const action of plan.actions) {
+      const line = `${key}: would ${describeAction(action)}`;
+      if (!printed.has(line)) print(line);
+      printed.add(line);
+    }
   };
 }
 

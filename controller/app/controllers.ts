@@ -9,6 +9,9 @@ import type { Reconciler } from './reconcile.ts';
 import { enqueueSnapshots, type Queues, workloadKey } from './triggers.ts';
 import type { World } from './world.ts';
 
+// Two looks that wait for each other must not turn into a hot loop when neither gets on.
+const SECOND_LOOK_MS = 200;
+
 /** Runs until `stop` aborts and the work under way has ended. Start it when the caches are complete. */
 export async function runControllers(
   { world, queues, reconciler }: { world: World; queues: Queues; reconciler: Reconciler },
@@ -24,12 +27,17 @@ export async function runControllers(
   stop.addEventListener('abort', shutDown, { once: true });
   await Promise.all([
     run('source', queues.sources, async (key) => {
-      for (const workload of await reconciler.source(key)) queues.workloads.add(workloadKey(workload));
+      const { users, ...result } = await reconciler.source(key);
+      for (const workload of users) queues.workloads.add(workloadKey(workload));
       const source = world.configMaps.get(key);
       if (source) enqueueSnapshots(world, queues, source);
-      return {};
+      return result;
     }),
-    run('workload', queues.workloads, (key) => reconciler.workload(key)),
+    run('workload', queues.workloads, async (key) => {
+      const { sources, ...result } = await reconciler.workload(key);
+      for (const source of sources) queues.sources.addAfter(source, SECOND_LOOK_MS);
+      return result;
+    }),
     run('snapshot', queues.snapshots, (key) => reconciler.snapshot(key)),
   ]);
 }

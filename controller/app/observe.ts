@@ -3,10 +3,10 @@
 // made, or seen, by this process.
 
 import { decide, referencesTo, type SourceView } from '../core/decide.ts';
-import { rolledHashLabel } from '../core/names.ts';
+import { rolledHashLabel, sourceLabelValue } from '../core/names.ts';
 import { optIns, problemOf } from '../core/opt-in.ts';
 import type { SnapshotObservation } from '../core/plan-snapshot.ts';
-import type { SourceObservation } from '../core/plan-source.ts';
+import { awaitsSnapshot, type SourceObservation } from '../core/plan-source.ts';
 import type { WorkloadObservation } from '../core/plan-workload.ts';
 import { isSnapshotOf, snapshotNames } from '../core/snapshot.ts';
 import { type ConfigObject, type ObjectRef, refOf, type Workload } from '../core/types.ts';
@@ -14,17 +14,22 @@ import type { ContentIndex, KnownContent } from './content-index.ts';
 import type { ClusterPort, ConfigMapRead } from './ports.ts';
 import { isSnapshot, type World } from './world.ts';
 
+export type IsSlowed = (workload: Workload, now: number) => boolean;
+
 export class Observer {
   readonly #world: World;
   readonly #index: ContentIndex;
   readonly #port: ClusterPort;
   readonly #now: () => number;
+  readonly #isDryRun: boolean;
 
-  constructor(world: World, index: ContentIndex, port: ClusterPort, now: () => number) {
+  /** @param isDryRun shows what follows from writes that are not done: the label on a source, and its snapshots. */
+  constructor(world: World, index: ContentIndex, port: ClusterPort, now: () => number, isDryRun = false) {
     this.#world = world;
     this.#index = index;
     this.#port = port;
     this.#now = now;
+    this.#isDryRun = isDryRun;
   }
 
   /** Undefined when there is no such source. */
@@ -33,8 +38,8 @@ export class Observer {
     return cached && !isSnapshot(cached) ? refOf({ apiVersion: 'v1', ...cached }) : undefined;
   }
 
-  /** Undefined when there is no such source. */
-  async source(key: string): Promise<SourceObservation | undefined> {
+  /** Undefined when there is no such source. `isSlowed` says whether a workload's rollout has to wait. */
+  async source(key: string, isSlowed: IsSlowed): Promise<SourceObservation | undefined> {
     const cached = this.#world.configMaps.get(key);
     if (cached === undefined || isSnapshot(cached)) return undefined;
     const { problems, workloads, optsIn } = this.#optIns(cached);
@@ -53,19 +58,25 @@ export class Observer {
     if (found === undefined) return undefined;
     const { known, source } = found;
     let { read } = found;
-    const look = () => workloads.map((workload) => ({ workload, decision: this.#decision(workload, source) }));
+    const now = this.#now();
+    const look = () =>
+      workloads.map((workload) => ({
+        workload,
+        decision: this.#decision(workload, source),
+        slowed: isSlowed(workload, now),
+      }));
     let users = look();
-    if (users.some(({ decision }) => decision.needsSnapshot && decision.source.snapshot?.ready === false)) {
+    if (!known.immutable && users.some(awaitsSnapshot)) {
       // Finding a forged or broken one changes which name is free; there are as many names as it can take turns.
       while (await this.#verifyExisting(source, known.hash)) users = look();
-      if (users.some(({ decision }) => decision.needsSnapshot && decision.source.snapshot?.ready === false)) {
+      if (users.some(awaitsSnapshot)) {
         read ??= await this.#port.readConfigMap(source.namespace, source.name);
         if (read === undefined || this.#learn(read).hash !== known.hash) return undefined;
       }
     }
     const namesTaken = this.#snapshot(source, known.hash) === undefined;
     return {
-      source: read?.object ?? source,
+      source: this.#labelled(read?.object ?? source),
       problems,
       optsIn,
       users,
@@ -89,7 +100,9 @@ export class Observer {
     const pins = this.#world.pins(namespace, [workload, ...revisions], sources);
     const mutable = sources.filter((source) => this.#index.peek(source)?.immutable !== true);
     const referenced = mutable.filter((source) => referencesTo(workload.references, source, pins).length > 0);
-    const views = await Promise.all(referenced.map((source) => this.#viewWithKeys(workload, source)));
+    const views = (await Promise.all(referenced.map((source) => this.#viewWithKeys(workload, source)))).map((view) =>
+      this.#isDryRun && view.snapshot ? { ...view, snapshot: { ...view.snapshot, ready: true } } : view,
+    );
     return { workload, sources: views, revisions, pins, now: this.#now() };
   }
 
@@ -107,7 +120,7 @@ export class Observer {
     return {
       snapshot,
       // A source that has not been read is treated as current: its reading ends with another look at its snapshots.
-      currentHash: source && optedIn.length > 0 && known === undefined ? snapshot.snapshot.hash : known?.hash,
+      currentHash: optedIn.length > 0 ? (known?.hash ?? snapshot.snapshot.hash) : undefined,
       users,
       optedIn,
       strangers: owning.filter(({ uid }) => !optedIn.some((workload) => workload.uid === uid)),
@@ -116,6 +129,10 @@ export class Observer {
       kinds: this.#world.kinds,
       now: this.#now(),
     };
+  }
+
+  #labelled(source: ConfigObject): ConfigObject {
+    return this.#isDryRun ? { ...source, sourceLabel: sourceLabelValue(source.name) } : source;
   }
 
   #optIns(source: ConfigObject) {
@@ -172,6 +189,7 @@ export class Observer {
     return {
       kind: source.kind,
       name: source.name,
+      uid: source.uid,
       hash: known?.hash,
       snapshot: known && this.#snapshot(source, known.hash),
       recorded: this.#world.recordedHash(source, workload),
@@ -230,7 +248,7 @@ export class Observer {
     const highest: Record<string, { generation: number; hash: string }> = {};
     for (const { snapshot } of this.#world.snapshotsOf(namespace, source)) {
       for (const [uid, generation] of Object.entries(snapshot.records)) {
-        if (generation > (highest[uid]?.generation ?? -1)) highest[uid] = { generation, hash: snapshot.hash };
+        if (generation > (highest[uid]?.generation ?? 0)) highest[uid] = { generation, hash: snapshot.hash };
       }
     }
     return highest;

@@ -3,11 +3,11 @@
 
 import { REASONS, type Reason } from '../core/names.ts';
 import { managesAll } from '../core/opt-in.ts';
-import { freshPacing, type Pacing, takeToken } from '../core/pacing.ts';
+import { freshPacing, type Pacing, takeToken, throttleMs } from '../core/pacing.ts';
 import { planSnapshot } from '../core/plan-snapshot.ts';
 import { planSource } from '../core/plan-source.ts';
 import { planWorkload, type WorkloadPlan } from '../core/plan-workload.ts';
-import { display, type ObjectRef, refOf, type Workload } from '../core/types.ts';
+import { mention, type ObjectRef, refOf, type Workload } from '../core/types.ts';
 import type { ReconcileResult } from '../runtime/controller.ts';
 import type { Apply } from './apply.ts';
 import { ClusterError, type FailureKind } from './errors.ts';
@@ -17,6 +17,8 @@ import type { ClusterPort } from './ports.ts';
 export interface Settings {
   readonly settleMs: number;
   readonly sweepGraceMs: number;
+  /** Plans are printed, not carried out: nothing has to be paced. */
+  readonly dryRun?: boolean;
 }
 
 const EXPLAINED: Partial<Record<FailureKind, { reason: Reason; next: string }>> = {
@@ -30,6 +32,8 @@ const EXPLAINED: Partial<Record<FailureKind, { reason: Reason; next: string }>> 
   },
   Rejected: { reason: REASONS.rejected, next: 'change what the API server objects to' },
 };
+
+const IDLE = { sources: [] };
 
 export class Reconciler {
   readonly #observer: Observer;
@@ -46,28 +50,32 @@ export class Reconciler {
   }
 
   /** `key` is namespace/name of a source. Gives the workloads that have to be looked at next. */
-  async source(key: string): Promise<readonly Workload[]> {
+  async source(key: string): Promise<ReconcileResult & { readonly users: readonly Workload[] }> {
     const subject = this.#observer.sourceRef(key);
-    if (subject === undefined) return [];
-    const observed = await this.#explaining(subject, () => this.#observer.source(key));
-    if (observed === undefined) return [];
-    await this.#carryOut(`source ${key}`, subject, () => planSource(observed));
-    return observed.users.map(({ workload }) => workload);
+    if (subject === undefined) return { users: [] };
+    const observed = await this.#explaining(subject, () => this.#observer.source(key, this.#isSlowed));
+    if (observed === undefined) return { users: [] };
+    const plan = await this.#carryOut(`source ${key}`, subject, () => planSource(observed));
+    // There is nothing that they could do without a name for the snapshot.
+    const users = observed.namesTaken ? [] : observed.users.map(({ workload }) => workload);
+    return { ...plan, users };
   }
 
-  /** `key` is Kind/namespace/name of a workload. */
-  async workload(key: string): Promise<ReconcileResult> {
+  /** `key` is Kind/namespace/name of a workload. Gives the sources that have to be looked at again. */
+  async workload(key: string): Promise<ReconcileResult & { readonly sources: readonly string[] }> {
     const [kind = '', namespace = '', name = ''] = key.split('/');
     const observed = await this.#observer.workload(kind, namespace, name);
-    if (observed === undefined) return {};
+    if (observed === undefined) return IDLE;
     const { workload, now, sources } = observed;
-    if (sources.length === 0 && !managesAll(workload)) return {};
+    if (sources.length === 0 && !managesAll(workload)) return IDLE;
     const pacing = this.#pacing.get(workload.uid) ?? freshPacing(now);
     const plan = await this.#carryOut(`workload ${key}`, refOf(workload), () =>
       planWorkload({ ...observed, pacing, settleMs: this.#settings.settleMs }),
     );
-    this.#remember(workload.uid, pacing, plan, now);
-    return plan;
+    if (!this.#settings.dryRun) this.#remember(workload.uid, pacing, plan, now);
+    // No snapshot was made while its rollout waited; see #isSlowed.
+    const wanting = plan.awaitsSnapshot && pacing.pendingSince !== undefined ? sources : [];
+    return { ...plan, sources: wanting.map((source) => `${namespace}/${source.name}`) };
   }
 
   /** `key` is namespace/name of a snapshot. */
@@ -79,6 +87,13 @@ export class Reconciler {
       planSnapshot({ ...observed, graceMs: this.#settings.sweepGraceMs }),
     );
   }
+
+  readonly #isSlowed = (workload: Workload, now: number): boolean => {
+    const pacing = this.#pacing.get(workload.uid);
+    if (pacing === undefined || pacing.awaitsSnapshot) return false;
+    const waited = now - (pacing.pendingSince ?? now);
+    return throttleMs(pacing.bucket, now) > 0 || waited > this.#settings.settleMs;
+  };
 
   /** Forgets what was remembered of a workload that is gone. */
   forget(workload: Workload): void {
@@ -104,17 +119,20 @@ export class Reconciler {
     const { pending, rolls, slowed } = plan;
     if (!pending && pacing.pendingSince === undefined && !this.#pacing.has(uid)) return;
     const waits = pending && !rolls;
+    const bucket = rolls ? takeToken(pacing.bucket, now) : pacing.bucket;
     this.#pacing.set(uid, {
-      bucket: rolls ? takeToken(pacing.bucket, now) : pacing.bucket,
+      bucket,
+      awaitsSnapshot: plan.awaitsSnapshot === true,
       pendingSince: waits ? (pacing.pendingSince ?? now) : undefined,
-      slowed: slowed || (rolls && pacing.slowed),
+      // Said once, until a pause has let a token be saved up.
+      slowed: slowed || (pacing.slowed && throttleMs(bucket, now) > 0),
     });
   }
 
   #explain(subject: ObjectRef, error: unknown): void {
     const explained = error instanceof ClusterError ? EXPLAINED[error.kind] : undefined;
     if (explained === undefined || !(error instanceof Error)) return;
-    const note = `the configuration of ${display(subject)} cannot be rolled out: ${clip(error.message)}; ${explained.next}`;
+    const note = `the configuration of ${mention(subject)} cannot be rolled out: ${clip(error.message)}; ${explained.next}`;
     this.#port.emit({
       type: 'Event',
       severity: 'Warning',

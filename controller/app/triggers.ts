@@ -45,11 +45,6 @@ function onConfigMap(world: World, index: ContentIndex, queues: Queues, { before
   if ([before, after].some((side) => side !== undefined && optsIn(world, side))) queues.sources.add(keyOf(object));
   // The source came or went: its snapshots may be current no more.
   if (before === undefined || after === undefined) enqueueSnapshots(world, queues, object);
-  // A name that a snapshot was waiting for may be free.
-  if (after === undefined) {
-    for (const source of world.sourcesOfLost(object.namespace, object.name))
-      if (optsIn(world, source)) queues.sources.add(keyOf(source));
-  }
 }
 
 function onSnapshot(world: World, queues: Queues, snapshot: ConfigObject, isGone: boolean, isNew: boolean): void {

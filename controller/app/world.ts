@@ -2,8 +2,9 @@
 // its cost does not depend on how much else the cluster holds.
 
 import type { Pin, Pins } from '../core/decide.ts';
+import { rolledHashLabel } from '../core/names.ts';
 import { type KindName, managesAll, optIns } from '../core/opt-in.ts';
-import { hashInName, looksLikeSnapshotOf, stemOf, stemsOf } from '../core/snapshot.ts';
+import { hashInName } from '../core/snapshot.ts';
 import type { ConfigObject, Reference, Revision, SnapshotInfo, Workload } from '../core/types.ts';
 import type { Log } from '../runtime/log.ts';
 import { keyOf, Store } from '../runtime/store.ts';
@@ -27,13 +28,11 @@ export class World {
             ? []
             : optIns(object, kinds).optIns.map(({ kind, name }) => `${object.namespace}/${kind}/${name}`),
         source: (object) => (object.snapshot ? [`${object.namespace}/${object.snapshot.source}`] : []),
-        shortened: ({ namespace, name }) =>
-          stemsOf(name).flatMap((stem) => (stem === name ? [] : [`${namespace}/${stem}`])),
       },
       log,
     );
     this.workloads = new Map(
-      kinds.map(({ kind }) => [kind, new Store<Workload>({ references: referencedKeys, stems: stemsAskedFor }, log)]),
+      kinds.map(({ kind }) => [kind, new Store<Workload>({ references: referencedKeys, rolled: rolledKeys }, log)]),
     );
     this.revisions = new Map(
       kinds.map(({ kind }) => [
@@ -81,7 +80,10 @@ export class World {
   sourcesOf(workload: Workload): readonly ConfigObject[] {
     const naming = this.sourcesNaming(workload).filter((source) => this.#namesExactly(source, workload));
     const referenced = managesAll(workload)
-      ? workload.references.map((reference) => this.#sourceNamed(workload, reference))
+      ? [
+          ...workload.references.map((reference) => this.#sourceNamed(workload, reference)),
+          ...this.#sourcesRolled(workload),
+        ]
       : [];
     const all = [...naming, ...referenced].filter((source) => source !== undefined && !source.deleting);
     return [...new Map(all.map((source) => [source?.name, source])).values()].filter((source) => source !== undefined);
@@ -91,18 +93,9 @@ export class World {
   workloadsAskingForAll(source: ConfigObject): readonly Workload[] {
     const names = [source, ...this.snapshotsOf(source.namespace, source.name)];
     const naming = names.flatMap((object) => this.workloadsNaming(object)).filter(managesAll);
-    const all = [...naming, ...this.#workloadsLosing(source)];
-    return [...new Map(all.map((workload) => [workload.uid, workload])).values()];
-  }
-
-  /** The sources that an object of this name, which is not there, may have been a snapshot of. */
-  sourcesOfLost(namespace: string, name: string): readonly ConfigObject[] {
-    const stem = stemOf(name);
-    if (stem === undefined) return [];
-    const found = [this.configMap(namespace, stem), ...this.configMaps.by('shortened', `${namespace}/${stem}`)];
-    return found.filter(
-      (object) => object !== undefined && object.snapshot === undefined && looksLikeSnapshotOf(object.name, name),
-    ) as ConfigObject[];
+    const rolledKey = `${source.namespace}/${rolledHashLabel(source.kind, source.name)}`;
+    const rolled = [...this.workloads.values()].flatMap((store) => store.by('rolled', rolledKey)).filter(managesAll);
+    return [...new Map([...naming, ...rolled].map((workload) => [workload.uid, workload])).values()];
   }
 
   /** Which of the referenced names are pins, and of what. A snapshot that is gone is recognised by its name. */
@@ -130,7 +123,7 @@ export class World {
   recordedHash(source: ConfigObject, workload: Workload): string | undefined {
     const found = this.snapshotsOf(source.namespace, source.name)
       .map(({ snapshot }) => ({ hash: snapshot.hash, generation: snapshot.records[workload.uid] ?? -1 }))
-      .filter(({ generation }) => generation >= 0)
+      .filter(({ generation }) => generation > 0)
       .sort((a, b) => b.generation - a.generation);
     return found[0]?.hash;
   }
@@ -142,19 +135,16 @@ export class World {
     );
   }
 
-  #sourceNamed(workload: Workload, { name }: Reference): ConfigObject | undefined {
-    const object = this.configMap(workload.namespace, name);
-    if (object === undefined) return this.sourcesOfLost(workload.namespace, name)[0];
-    return object.snapshot ? this.configMap(workload.namespace, object.snapshot.source) : object;
+  // A snapshot that was deleted says no more whose it was; the state label does.
+  #sourcesRolled({ namespace, labels }: Workload): (ConfigObject | undefined)[] {
+    return Object.keys(labels)
+      .map((key) => this.configMap(namespace, key.slice(key.indexOf('/') + 1)))
+      .filter((source) => source && !source.snapshot && rolledHashLabel(source.kind, source.name) in labels);
   }
 
-  // A snapshot that was deleted says no more whose it was; its name does.
-  #workloadsLosing({ namespace, name }: ConfigObject): Workload[] {
-    const isLost = (reference: Reference) =>
-      this.configMap(namespace, reference.name) === undefined && looksLikeSnapshotOf(name, reference.name);
-    return stemsOf(name)
-      .flatMap((stem) => [...this.workloads.values()].flatMap((store) => store.by('stems', `${namespace}/${stem}`)))
-      .filter(({ references }) => references.some(isLost));
+  #sourceNamed(workload: Workload, { name }: Reference): ConfigObject | undefined {
+    const object = this.configMap(workload.namespace, name);
+    return object?.snapshot ? this.configMap(workload.namespace, object.snapshot.source) : object;
   }
 }
 
@@ -172,8 +162,6 @@ function referencedKeys({
   return [...new Set(references.map(({ name }) => `${namespace}/${name}`))];
 }
 
-function stemsAskedFor(workload: Workload): string[] {
-  if (!managesAll(workload)) return [];
-  const stems = workload.references.flatMap(({ name }) => stemOf(name) ?? []);
-  return [...new Set(stems.map((stem) => `${workload.namespace}/${stem}`))];
+function rolledKeys({ namespace, labels }: Workload): string[] {
+  return Object.keys(labels).map((key) => `${namespace}/${key}`);
 }

@@ -3,7 +3,7 @@
 
 import { isFailure } from '../app/errors.ts';
 import { managesAll, optIns } from '../core/opt-in.ts';
-import { looksLikeSnapshotOf } from '../core/snapshot.ts';
+import { hashInName } from '../core/snapshot.ts';
 import type { ConfigObject, Workload } from '../core/types.ts';
 import { WORKLOAD_KINDS } from '../workloads/kinds.ts';
 import { projectConfigMap } from '../workloads/raw.ts';
@@ -38,7 +38,7 @@ export class ConfigMaps {
 
   isSnapshotOf(source: string, name: string): boolean {
     const known = this.get(name);
-    return typeof known === 'object' ? known.snapshot?.source === source : looksLikeSnapshotOf(source, name);
+    return typeof known === 'object' ? known.snapshot?.source === source : hashInName(source, name) !== undefined;
   }
 
   /** True when `name` is the source itself, or a snapshot of it. */

@@ -1,7 +1,7 @@
 // The one function that decides what the references of a workload should name. The controller acts on it; admission
 // asks it about an object that is about to be stored.
 
-import { rolledHashLabel } from './names.ts';
+import { AFTER_REVISION_LABEL, rolledHashLabel } from './names.ts';
 import type { Reference, Revision, SourceKind, Workload } from './types.ts';
 
 /** What is known of a name that may be a pin. */
@@ -18,6 +18,7 @@ export type Pins = ReadonlyMap<string, Pin>;
 export interface SourceView {
   readonly kind: SourceKind;
   readonly name: string;
+  readonly uid: string;
   /** The hash of the source's content. Undefined: not read yet. */
   readonly hash: string | undefined;
   /** The snapshot of that content. `ready`: it exists, and its content was seen to be right. */
@@ -75,7 +76,7 @@ export function decide(
     return { ...none, rolls, needsSnapshot: true, changes, label: { key, value: source.hash } };
   }
   const raw = references.filter((reference) => reference.name === source.name);
-  const before = newestPin(revisions, source, pins);
+  const before = newestPin(rolls ? revisions : revisionsSinceRoll(workload, revisions), source, pins);
   const target = before ?? (hold ? undefined : current);
   const lost = references.some((reference) => pins.get(reference.name)?.exists === false && reference.name === current);
   return {
@@ -96,6 +97,12 @@ export function referencesTo(
   return references.filter(
     ({ kind, name }) => kind === source.kind && (pins.get(name)?.source ?? name) === source.name,
   );
+}
+
+// The revision that a rollout makes shows up after it; until then the newest one is that of the content before.
+function revisionsSinceRoll(workload: Workload, revisions: readonly Revision[]): readonly Revision[] {
+  const newestThen = Number(workload.labels[AFTER_REVISION_LABEL] ?? -1);
+  return revisions.filter(({ number }) => number > newestThen);
 }
 
 // While the workload is undone, its newest pinned revision is the undone one: an apply of the raw manifest keeps it.

@@ -15,6 +15,8 @@ export const SOURCE_LABEL = `${DOMAIN}/source`;
 export const CONTENT_HASH_LABEL = `${DOMAIN}/content-hash`;
 /** On workloads: `all` is a person's opt-in for every source referenced, `owned` is the controller's marker. */
 export const MANAGED_LABEL = `${DOMAIN}/managed`;
+/** On workloads: the newest revision's number when the last rollout was written. Older revisions do not say what ran since. */
+export const AFTER_REVISION_LABEL = `${DOMAIN}/after-revision`;
 export const MANAGED_BY_LABEL = 'app.kubernetes.io/managed-by';
 
 /** On a source: `deployment/bar, deployment/baz`, the opt-in that needs no uid and deletes nothing. */
@@ -78,5 +80,5 @@ export function rolledHashLabel(kind: SourceKind, source: string): string {
 
 /** True for the label keys that `rolledHashLabel` makes, and for the managed label: all that a projection keeps. */
 export function isOwnWorkloadLabel(key: string): boolean {
-  return key === MANAGED_LABEL || key.startsWith(`configmap.${DOMAIN}/`);
+  return key === MANAGED_LABEL || key === AFTER_REVISION_LABEL || key.startsWith(`configmap.${DOMAIN}/`);
 }

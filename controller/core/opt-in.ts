@@ -1,7 +1,7 @@
 // Which workloads a source opts in, and what is wrong with how it says so.
 
 import { MANAGED_LABEL, OWNERS_ANNOTATION, REASONS, type Reason } from './names.ts';
-import { type ConfigObject, display, type OwnerReference, type Workload } from './types.ts';
+import { type ConfigObject, mention, type OwnerReference, type Workload } from './types.ts';
 
 /** One workload that a source names as its owner. */
 export interface OptIn {
@@ -40,7 +40,7 @@ export function optIns(
     if (kinds.some((kind) => kind.kind === owner.kind && kind.apiGroup === group)) {
       found.push({ kind: owner.kind, name: owner.name, uid: owner.uid });
     } else if (GROUPS_OF_WORKLOADS.has(group) && owner.controller !== true) {
-      problems.push(unsupported(source, `owner reference to ${owner.kind} ${owner.name}`, kinds));
+      problems.push(unsupported(source, `owner reference to ${mention(owner)}`, kinds));
     }
   }
   for (const entry of declaredEntries(source)) {
@@ -53,7 +53,7 @@ export function optIns(
     const kind = kinds.find((candidate) => candidate.aliases.includes(resource));
     if (kind === undefined)
       problems.push(unsupported(source, `annotation ${OWNERS_ANNOTATION}: ${clip(entry)}`, kinds));
-    else if (!found.some((other) => other.kind === kind.kind && other.name === name)) {
+    else if (!found.some((other) => other.uid === undefined && other.kind === kind.kind && other.name === name)) {
       found.push({ kind: kind.kind, name, uid: undefined });
     }
   }
@@ -67,8 +67,8 @@ export function problemOf(
   workload: Workload | undefined,
   referenced: boolean,
 ): Problem | undefined {
-  const owner = display(optIn);
-  const self = display(source);
+  const owner = mention(optIn);
+  const self = mention(source);
   if (workload === undefined) {
     const note =
       optIn.uid === undefined
@@ -81,7 +81,7 @@ export function problemOf(
     return { reason: REASONS.ownerUidMismatch, note };
   }
   if (!referenced) {
-    const note = `${owner} does not reference ${self}; mount it (kubectl set-volume ${owner} -t configmap --configmap-name ${source.name} --mount-path PATH), or take the owner away (kubectl set-owner ${self} ${owner} --remove)`;
+    const note = `${owner} does not reference ${self}; mount it (kubectl set-volume ${owner} -t configmap --configmap-name ${clip(source.name)} --mount-path PATH), or take the owner away (kubectl set-owner ${self} ${owner} --remove)`;
     return { reason: REASONS.notReferenced, note };
   }
   return undefined;
@@ -106,7 +106,7 @@ function groupOf(owner: OwnerReference): string {
 
 function unsupported(source: ConfigObject, what: string, kinds: readonly KindName[]): Problem {
   const names = kinds.map((kind) => kind.kind).join(', ');
-  const note = `${what}: this kind cannot own ${display(source)} (supported: ${names}); nothing is rolled out for it`;
+  const note = `${what}: this kind cannot own ${mention(source)} (supported: ${names}); nothing is rolled out for it`;
   return { reason: REASONS.ownerKindUnsupported, note };
 }
 

@@ -8,6 +8,7 @@ import { ownerReference, snapshotNames } from './snapshot.ts';
 import {
   type ConfigObject,
   display,
+  mention,
   type OwnerReference,
   type Revision,
   refOf,
@@ -17,7 +18,7 @@ import {
 
 export interface SnapshotObservation {
   readonly snapshot: ConfigObject & { readonly snapshot: SnapshotInfo };
-  /** The hash of the source's content now; undefined when the source is gone. */
+  /** The hash of the source's content now; undefined when the source is gone, or opts no workload in. */
   readonly currentHash: string | undefined;
   /** Workloads whose template names the snapshot. */
   readonly users: readonly Workload[];
@@ -76,9 +77,16 @@ export function planSnapshot(observed: SnapshotObservation): Plan {
     resourceVersion: snapshot.resourceVersion,
     ...(owners && { ownerReferences: owners }),
     ...(Object.keys(annotations).length > 0 && { annotations }),
-    why: owners ? `owned by ${owners.map(display).join(', ')}` : 'rolled out',
+    why: owners ? ownedBy(owners) : 'rolled out',
   };
   return { actions: [write, ...actions] };
+}
+
+const MOST_NAMED = 4;
+
+function ownedBy(owners: readonly OwnerReference[]): string {
+  const named = owners.slice(-MOST_NAMED).map(display).join(', ');
+  return owners.length > MOST_NAMED ? `owned by ${owners.length}, the latest ${named}` : `owned by ${named}`;
 }
 
 // Undefined when the owners are right. Only ever adds, and drops workloads whose template has moved on: what else is
@@ -142,10 +150,11 @@ function byHand({ snapshot, strangers, users }: SnapshotObservation): Action[] {
   const using = new Set(users.map(({ uid }) => uid));
   const given = strangers
     .filter(({ uid }) => !using.has(uid) && snapshot.snapshot.records[uid] === undefined)
-    .map(display);
+    .map(mention);
   if (snapshot.declaredOwners !== undefined) given.push(`annotation ${OWNERS_ANNOTATION}`);
   if (given.length === 0) return [];
-  const note = `${display(snapshot)} is a snapshot of configmap/${snapshot.snapshot.source}, and was given an owner by hand (${given.join(', ')}); nothing rolls out from a snapshot: undo that, and set the owner of configmap/${snapshot.snapshot.source}`;
+  const source = mention({ kind: snapshot.kind, name: snapshot.snapshot.source });
+  const note = `${mention(snapshot)} is a snapshot of ${source}, and was given an owner by hand (${given.slice(0, 3).join(', ')}); nothing rolls out from a snapshot: undo that, and set the owner of ${source}`;
   return [warn(snapshot, { reason: REASONS.snapshotOwned, note })];
 }
 

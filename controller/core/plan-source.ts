@@ -4,11 +4,24 @@ import { type Action, type EventAction, NOTHING, type Plan } from './actions.ts'
 import type { Decision } from './decide.ts';
 import { REASONS, SOURCE_LABEL, sourceLabelValue } from './names.ts';
 import type { Problem } from './opt-in.ts';
-import { snapshotManifest } from './snapshot.ts';
-import { type ConfigObject, type Content, display, refOf, type Workload } from './types.ts';
+import { snapshotManifest, snapshotNames } from './snapshot.ts';
+import { type ConfigObject, type Content, display, mention, refOf, type Workload } from './types.ts';
 
 export interface SourceContent extends Content {
   readonly immutable: boolean;
+}
+
+/** A workload that the source opts in and that references it, with what was decided for it. */
+export interface SourceUser {
+  readonly workload: Workload;
+  readonly decision: Decision;
+  /** Its rollout waits, since longer than a moment: for a writer that does not rest, or for a token. */
+  readonly slowed: boolean;
+}
+
+/** True when the workload cannot go on without a snapshot. A source that never rests gets none for each of its moments. */
+export function awaitsSnapshot({ decision, slowed }: SourceUser): boolean {
+  return decision.needsSnapshot && decision.source.snapshot?.ready !== true && !(decision.rolls && slowed);
 }
 
 export interface SourceObservation {
@@ -18,14 +31,16 @@ export interface SourceObservation {
   /** True when the source itself names an owner; false when a workload asked for all that it references. */
   readonly optsIn: boolean;
   readonly immutable: boolean;
-  /** Every workload that it opts in and that references it, with what was decided for it. */
-  readonly users: readonly { readonly workload: Workload; readonly decision: Decision }[];
+  readonly users: readonly SourceUser[];
   readonly hash: string | undefined;
   /** Read only when a snapshot has to be made. */
   readonly content: Content | undefined;
   /** All names that the snapshot could have are taken by other objects. */
   readonly namesTaken: boolean;
 }
+
+// Nothing tells when one of the names is free again.
+const NAME_RETRY_MS = 30_000;
 
 /** What to do about one source. Its workloads are looked at after it, by their own plans. */
 export function planSource(observed: SourceObservation): Plan {
@@ -35,19 +50,21 @@ export function planSource(observed: SourceObservation): Plan {
   if (users.length === 0) return { actions: events };
   if (observed.immutable) {
     // Under `managed: all` an immutable source is no mistake: it cannot change, so there is nothing to roll out.
-    const note = `${display(source)} is immutable: it cannot change, so nothing will ever roll out; take its owner away, or recreate it without immutable`;
+    const note = `${mention(source)} is immutable: it cannot change, so nothing will ever roll out; take its owner away, or recreate it without immutable`;
     return { actions: observed.optsIn ? [...events, warn(source, { reason: REASONS.sourceImmutable, note })] : events };
   }
   if (source.sourceLabel !== sourceLabelValue(source.name)) return { actions: [labelSource(source), ...events] };
 
-  const waiting = users.filter(({ decision }) => decision.needsSnapshot);
+  const waiting = users.filter(awaitsSnapshot);
   const snapshot = waiting[0]?.decision.source.snapshot;
   if (waiting.length > 0 && observed.namesTaken) {
-    const note = `every name that a snapshot of ${display(source)} (hash ${hash}) could have is taken by another ConfigMap; delete or rename configmap/${source.name}-${hash}`;
-    return { actions: [...events, warn(source, { reason: REASONS.snapshotNameTaken, note })] };
+    const note = `every name that a snapshot of ${mention(source)} (hash ${hash}) could have is taken by another ConfigMap; delete or rename ${mention({ kind: source.kind, name: snapshotNames(source.name, hash ?? '')[0] ?? '' })}`;
+    return {
+      actions: [...events, warn(source, { reason: REASONS.snapshotNameTaken, note })],
+      requeueAfterMs: NAME_RETRY_MS,
+    };
   }
-  if (snapshot === undefined || snapshot.ready || hash === undefined || content === undefined)
-    return { actions: events };
+  if (snapshot === undefined || hash === undefined || content === undefined) return { actions: events };
   const manifest = snapshotManifest(
     source,
     snapshot.name,
@@ -55,7 +72,16 @@ export function planSource(observed: SourceObservation): Plan {
     content,
     waiting.map(({ workload }) => workload),
   );
-  return { actions: [{ type: 'CreateSnapshot', manifest, why: `content of ${display(source)}` }, ...events] };
+  const create: Action = { type: 'CreateSnapshot', manifest, why: `content of ${display(source)}` };
+  return { actions: [create, ...nameTaken(source, hash, snapshot.name), ...events] };
+}
+
+function nameTaken(source: ConfigObject, hash: string, used: string): EventAction[] {
+  const [name = ''] = snapshotNames(source.name, hash);
+  if (name === used) return [];
+  const { kind } = source;
+  const note = `${mention({ kind, name })} exists and is not the snapshot of ${mention(source)} that its name promises; ${mention({ kind, name: used })} is used instead: delete the other one if nobody needs it`;
+  return [warn(source, { reason: REASONS.snapshotNameTaken, note })];
 }
 
 // Done before the first snapshot is made, so that the version that the snapshot notes is the labelled source's: a

@@ -2,11 +2,12 @@
 
 import { escapePathComponent, type Operation } from 'fast-json-patch';
 import { type Action, NOTHING, type Plan } from './actions.ts';
-import { causeAnnotations, causeIsSpent, causeOf, mayWriteCause } from './cause.ts';
+import { causeAnnotations, causeOf, mayWriteCause } from './cause.ts';
 import { type Decision, decide, type Pins, type SourceView } from './decide.ts';
-import { CHANGE_CAUSE_ANNOTATION, MANAGED_LABEL, OWN_CAUSE_ANNOTATION, REASONS } from './names.ts';
+import { tidyHistory } from './history.ts';
+import { AFTER_REVISION_LABEL, MANAGED_LABEL, REASONS } from './names.ts';
 import { type Pacing, settleMsLeft, throttleMs } from './pacing.ts';
-import { display, type Reference, type Revision, refOf, type TemplateInfo, type Workload } from './types.ts';
+import { display, mention, type ObjectRef, type Revision, refOf, type Workload } from './types.ts';
 
 export interface WorkloadObservation {
   readonly workload: Workload;
@@ -25,6 +26,8 @@ export interface WorkloadPlan extends Plan {
   readonly pending: boolean;
   readonly rolls: boolean;
   readonly slowed: boolean;
+  /** Nothing can be done before a snapshot is there. */
+  readonly awaitsSnapshot?: boolean;
 }
 
 const IDLE: WorkloadPlan = { ...NOTHING, pending: false, rolls: false, slowed: false };
@@ -47,15 +50,15 @@ export function planWorkload(observed: WorkloadObservation): WorkloadPlan {
   const decisions = slowed ? sources.map((source) => decide(workload, source, revisions, pins, true)) : wanted;
   // A pin must never name a copy that is not there. Making it ends with another look at this workload.
   if (decisions.some((decision) => decision.needsSnapshot && decision.source.snapshot?.ready !== true)) {
-    return { ...waiting, pending };
+    return { ...waiting, pending, awaitsSnapshot: true };
   }
-  const pinning = pinActions(workload, decisions);
+  const pinning = pinActions(workload, decisions, newestNumber(revisions));
   const actions = [
     ...pinning,
     ...(slowed && !pacing.slowed ? [slowedEvent(workload, wanted, throttle)] : []),
     ...missingSnapshots(workload, decisions, pins),
     // Never beside a rollout, whose patch would pull the ground from under it; the patch brings another look.
-    ...(pinning.length === 0 ? tidyHistory(observed) : []),
+    ...(pinning.length === 0 ? tidyHistory(workload, sources, revisions, pins) : []),
   ];
   const rolls = pending && !slowed;
   return { actions, pending, rolls, slowed, ...(slowed && { requeueAfterMs: throttle }) };
@@ -67,9 +70,13 @@ function settleLeft({ sources, pacing, settleMs, now }: WorkloadObservation): nu
   return settleMsLeft(lastChange, pacing.pendingSince ?? now, settleMs, now);
 }
 
-function pinActions(workload: Workload, decisions: readonly Decision[]): Action[] {
+function pinActions(workload: Workload, decisions: readonly Decision[], newest: number): Action[] {
   const changes = decisions.flatMap((decision) => decision.changes);
-  const labels = Object.fromEntries(decisions.flatMap(({ label }) => (label ? [[label.key, label.value]] : [])));
+  const labels: Record<string, string> = Object.fromEntries(
+    decisions.flatMap(({ label }) => (label ? [[label.key, label.value]] : [])),
+  );
+  // Revisions from before the rollout do not say what ran since.
+  if (decisions.some(({ rolls, label }) => rolls && label)) labels[AFTER_REVISION_LABEL] = `${newest}`;
   if (changes.length === 0 && Object.keys(labels).length === 0) return [];
   const rolling = decisions.filter((decision) => decision.rolls && decision.label && decision.changes.length > 0);
   const cause = rolling.length > 0 ? causeOf(rolling) : undefined;
@@ -87,10 +94,17 @@ function pinActions(workload: Workload, decisions: readonly Decision[]): Action[
     reason: cause === undefined ? REASONS.repinned : REASONS.rolledOut,
     note: why,
     regarding: refOf(workload),
+    ...(rolling[0] && { related: sourceRef(workload, rolling[0].source) }),
     once: false,
   };
   return [patch, event];
 }
+
+function sourceRef({ namespace }: Workload, { kind, name, uid }: SourceView): ObjectRef {
+  return { apiVersion: 'v1', kind, namespace, name, uid };
+}
+
+const newestNumber = (revisions: readonly Revision[]) => Math.max(0, ...revisions.map(({ number }) => number));
 
 function whyPatched(decisions: readonly Decision[], cause: string | undefined, changes: number): string {
   const pinned = [...new Set(decisions.flatMap((decision) => decision.changes.map(({ to }) => `configmap/${to}`)))];
@@ -142,12 +156,12 @@ function setAll(path: string, exists: boolean, entries: Readonly<Record<string, 
 }
 
 function slowedEvent(workload: Workload, wanted: readonly Decision[], waitMs: number): Action {
-  const sources = wanted.filter(({ rolls }) => rolls).map(({ source }) => display(source));
+  const sources = wanted.filter(({ rolls }) => rolls).map(({ source }) => mention(source));
   return {
     type: 'Event',
     severity: 'Warning',
     reason: REASONS.rolloutsSlowed,
-    note: `${sources.join(', ')} changes too often: the next rollout waits ${Math.ceil(waitMs / 1000)} s and takes the content of that moment; find out what writes it`,
+    note: `${sources.slice(0, 3).join(', ')} changes too often: the next rollout waits ${Math.ceil(waitMs / 1000)} s and takes the content of that moment; find out what writes it`,
     regarding: refOf(workload),
     once: false,
   };
@@ -162,89 +176,8 @@ function missingSnapshots(workload: Workload, decisions: readonly Decision[], pi
     type: 'Event',
     severity: 'Warning',
     reason: REASONS.snapshotMissing,
-    note: `the template mounts configmap/${name}, a snapshot that was deleted: new pods cannot start; run kubectl rollout undo ${display(workload)}, or change the source to roll out again`,
+    note: `the template mounts ${mention({ kind: 'ConfigMap', name })}, a snapshot that was deleted: new pods cannot start; run kubectl rollout undo ${mention(workload)}, or change the source to roll out again`,
     regarding: refOf(workload),
     once: true,
   }));
-}
-
-function tidyHistory({ workload, sources, revisions, pins }: WorkloadObservation): Action[] {
-  const current = revisions.find((revision) => sameTemplate(revision, workload));
-  const spent: Action[] = causeIsSpent(workload, current) ? [dropCause(workload)] : [];
-  const names = new Set(sources.map(({ name }) => name));
-  const stale = revisions.filter(
-    (revision) =>
-      revision !== current &&
-      revision.scaledDown &&
-      !revision.deleting &&
-      hasPinnedTwin(revision, revisions, names, pins),
-  );
-  return [
-    ...spent,
-    ...stale.map(
-      (revision): Action => ({
-        type: 'DeleteRevision',
-        target: refOf(revision),
-        resourceVersion: revision.resourceVersion,
-        why: 'scaled down, and raw: a revision with the same template exists that is pinned',
-      }),
-    ),
-  ];
-}
-
-function dropCause(workload: Workload): Action {
-  const drop = (key: string): Operation[] => {
-    const path = `/metadata/annotations/${escapePathComponent(key)}`;
-    return [
-      { op: 'test', path, value: workload.cause },
-      { op: 'remove', path },
-    ];
-  };
-  return {
-    type: 'PatchWorkload',
-    target: refOf(workload),
-    operations: [
-      { op: 'test', path: '/metadata/uid', value: workload.uid },
-      ...drop(CHANGE_CAUSE_ANNOTATION),
-      ...drop(OWN_CAUSE_ANNOTATION),
-    ],
-    why: 'the change cause is on the revision now',
-  };
-}
-
-function sameTemplate(a: TemplateInfo, b: TemplateInfo): boolean {
-  return a.shape === b.shape && matches(a.references, b.references, (x, y) => x.name === y.name);
-}
-
-// A raw revision would be where `kubectl rollout undo` lands, to be pinned again at once: an undo that does nothing.
-function hasPinnedTwin(
-  raw: Revision,
-  revisions: readonly Revision[],
-  sources: ReadonlySet<string>,
-  pins: Pins,
-): boolean {
-  const isRaw = ({ name }: Reference) => sources.has(name) && !pins.has(name);
-  if (!raw.references.some(isRaw)) return false;
-  return revisions.some(
-    (twin) =>
-      twin !== raw &&
-      twin.shape === raw.shape &&
-      matches(raw.references, twin.references, (a, b) =>
-        isRaw(a) ? pins.get(b.name)?.source === a.name : a.name === b.name,
-      ),
-  );
-}
-
-function matches(
-  a: readonly Reference[],
-  b: readonly Reference[],
-  same: (x: Reference, y: Reference) => boolean,
-): boolean {
-  return (
-    a.length === b.length &&
-    a.every((x, i) => {
-      const y = b[i];
-      return y !== undefined && x.pointer === y.pointer && same(x, y);
-    })
-  );
 }

@@ -5,6 +5,7 @@ import {
   CONTENT_HASH_LABEL,
   MANAGED_BY_LABEL,
   MANAGER,
+  ROLLED_RECORD_PREFIX,
   SOURCE_LABEL,
   SOURCE_NAME_ANNOTATION,
   SOURCE_UID_ANNOTATION,
@@ -15,9 +16,10 @@ import {
 import type { ConfigObject, Content, OwnerReference, SnapshotInfo, Workload } from './types.ts';
 
 const NAME_MAX = 253;
-const SNAPSHOT_NAME = /^(.+)-([bcdfghkmt2456789]{10})(?:-[0-9a-f]{5})?$/;
-const LONGEST_SUFFIXES = ['-0123456789', '-0123456789-01234'];
+const SNAPSHOT_SUFFIX = /-([bcdfghkmt2456789]{10})(?:-[0-9a-f]{5})?$/;
 const SALTS = 4;
+// Tells an owner that the controller gave from one that a person gave, before there is a rollout to record.
+const NEVER_ROLLED = '0';
 
 /**
  * The names that a snapshot may have, in order of preference: `<source>-<hash>`, then salted ones, for when an object
@@ -34,23 +36,8 @@ export function snapshotNames(source: string, hash: string): string[] {
 
 /** The hash in a name that a snapshot of this source could have, whatever the content; undefined when it is none. */
 export function hashInName(source: string, name: string): string | undefined {
-  const hash = SNAPSHOT_NAME.exec(name)?.[2];
+  const hash = SNAPSHOT_SUFFIX.exec(name)?.[1];
   return hash !== undefined && snapshotNames(source, hash).includes(name) ? hash : undefined;
-}
-
-/** True when `name` is one that a snapshot of this source could have, whatever the content. */
-export function looksLikeSnapshotOf(source: string, name: string): boolean {
-  return hashInName(source, name) !== undefined;
-}
-
-/** What a snapshot's name has before its hash; undefined when `name` is no snapshot's. */
-export function stemOf(name: string): string | undefined {
-  return SNAPSHOT_NAME.exec(name)?.[1];
-}
-
-/** The stems that the snapshots of a source can have: its name, and for a very long one that name shortened. */
-export function stemsOf(source: string): string[] {
-  return [...new Set(LONGEST_SUFFIXES.map((suffix) => shorten(source, NAME_MAX - suffix.length)))];
 }
 
 /** The owner reference that ties a dependent's life to `owner`, without blocking anybody's deletion. */
@@ -105,6 +92,7 @@ export function snapshotManifest(
         [SOURCE_NAME_ANNOTATION]: source.name,
         [SOURCE_UID_ANNOTATION]: source.uid,
         [SOURCE_VERSION_ANNOTATION]: source.resourceVersion,
+        ...Object.fromEntries(owners.map(({ uid }) => [`${ROLLED_RECORD_PREFIX}${uid}`, NEVER_ROLLED])),
       },
       ownerReferences: owners.map(ownerReference),
     },

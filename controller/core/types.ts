@@ -103,6 +103,14 @@ export function display(object: { readonly kind: string; readonly name: string }
   return `${object.kind.toLowerCase()}/${object.name}`;
 }
 
+const LONGEST_MENTION = 80;
+
+/** As `display`, for texts that have no room for a name of 253 characters. */
+export function mention(object: { readonly kind: string; readonly name: string }): string {
+  const text = display(object);
+  return text.length <= LONGEST_MENTION ? text : `${text.slice(0, 50)}…${text.slice(-20)}`;
+}
+
 /** The reference to an object that Events, patches and owner references need. */
 export function refOf(object: ObjectRef): ObjectRef {
   const { apiVersion, kind, namespace, name, uid } = object;

@@ -25,6 +25,7 @@ export class EventRecorder {
   readonly #said = new LRUCache<string, true>({ max: MOST_SAID });
   readonly #waiting: EventAction[] = [];
   #sending: Promise<void> | undefined;
+  #sent = 0;
 
   /** @param instance the name of this process, as `kubectl get events -o yaml` shows it. */
   constructor(client: KubeClient, instance: string, log: Log) {
@@ -65,7 +66,7 @@ export class EventRecorder {
 
   async #send(event: EventAction): Promise<void> {
     const { regarding, once } = event;
-    const suffix = once ? stateSuffix(event) : momentSuffix();
+    const suffix = once ? stateSuffix(event) : momentSuffix(this.#sent++);
     const name = `${shorten(regarding.name, NAME_MAX - suffix.length - 1)}.${suffix}`;
     const key = `${regarding.namespace}/${name}`;
     if (once && (this.#said.has(key) || (await this.#exists(regarding.namespace, name)))) {
@@ -124,7 +125,7 @@ function stateSuffix({ regarding, reason, note }: EventAction): string {
   return createHash('sha256').update(`${regarding.uid}/${reason}/${note}`).digest('hex').slice(0, 16);
 }
 
-// What client-go's recorder does: the time in nanoseconds, in hexadecimal, tells the events of one object apart.
-function momentSuffix(): string {
-  return (BigInt(Date.now()) * 1_000_000n + (process.hrtime.bigint() % 1_000_000n)).toString(16);
+// As client-go's recorder does it: the time in nanoseconds, in hexadecimal; here a counter stands for what is below ms.
+function momentSuffix(count: number): string {
+  return (BigInt(Date.now()) * 1_000_000n + BigInt(count % 1_000_000)).toString(16);
 }

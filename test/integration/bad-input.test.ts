@@ -4,9 +4,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { generate } from 'selfsigned';
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import { snapshotNames } from '../../controller/core/snapshot.ts';
 import { type Controller, env, startController } from '../support/controller.ts';
@@ -174,7 +177,7 @@ describe('an owner', () => {
       scenario,
       'ConfigOwnerKindUnsupported',
       'ConfigMap/foo',
-      /^owner reference to StatefulSet bar: this kind cannot own configmap\/foo/,
+      /^owner reference to statefulset\/bar: this kind cannot own configmap\/foo/,
       /supported: Deployment/,
     );
     expect(scenario.changes()).toEqual([]);
@@ -212,7 +215,7 @@ describe('an owner', () => {
     expect(scenario.changes()).toEqual([]);
   });
 
-  test('that does not reference the ConfigMap, with names of 253 characters: said, as far as an Event holds it', async () => {
+  test('that does not reference the ConfigMap, with names of 253 characters: said, to the end', async () => {
     const scenario = await Scenario.start('long-note');
     const [source, owner] = ['s'.repeat(253), 'o'.repeat(253)];
     await scenario.apply(configMapManifest(source, V1, declared(`deployment/${owner}`)));
@@ -220,7 +223,7 @@ describe('an owner', () => {
     const manifest = deploymentManifest('bar', 'other');
     await scenario.apply({ ...manifest, metadata: { name: owner } });
     const event = await scenario.event('ConfigNotReferenced', source);
-    expect(event.note).toMatch(/^deployment\/o+ does not reference configmap\/s+; /);
+    expect(event.note).toMatch(/^deployment\/o+…o+ does not reference configmap\/s+…s+; mount it .* --remove\)$/);
     await scenario.quiet();
     expect(scenario.changes()).toEqual([]);
   });
@@ -507,6 +510,61 @@ test('a quota that is used up: said; once it is raised, the rollout goes on by i
   await scenario.apply(quota(used + 1));
   await scenario.runsWith(V1);
   await scenario.quiet();
+});
+
+test('an admission policy that refuses the patch: its words are said, as far as an Event holds them', async () => {
+  const scenario = await Scenario.start('policy');
+  const address = { name: 'subjectAltName' as const, altNames: [{ type: 7 as const, ip: '127.0.0.1' }] };
+  const certificate = await generate([{ name: 'commonName', value: 'policy' }], { extensions: [address] });
+  const policy = createServer({ key: certificate.private, cert: certificate.cert }, async (request, response) => {
+    const { uid } = JSON.parse(Buffer.concat(await request.toArray()).toString()).request;
+    // 500 characters, and three times as many bytes.
+    const status = { code: 403, message: '設定の変更は承認が必要。'.repeat(42) };
+    const review = { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview' };
+    response.setHeader('Content-Type', 'application/json');
+    response.end(JSON.stringify({ ...review, response: { uid, allowed: false, status } }));
+  });
+  await new Promise<void>((resolve) => policy.listen(0, '127.0.0.1', resolve));
+  await scenario.apply(configMapManifest('foo', V1), deploymentManifest());
+  await scenario.kubectl('label', 'namespace', scenario.namespace, `policy=${scenario.namespace}`);
+  try {
+    await scenario.apply({
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      kind: 'ValidatingWebhookConfiguration',
+      metadata: { name: scenario.namespace },
+      webhooks: [
+        {
+          name: 'policy.example.com',
+          admissionReviewVersions: ['v1'],
+          sideEffects: 'None',
+          timeoutSeconds: 2,
+          namespaceSelector: { matchLabels: { policy: scenario.namespace } },
+          rules: [{ apiGroups: ['apps'], apiVersions: ['v1'], operations: ['UPDATE'], resources: ['deployments'] }],
+          clientConfig: {
+            url: `https://127.0.0.1:${(policy.address() as AddressInfo).port}/`,
+            caBundle: Buffer.from(certificate.cert).toString('base64'),
+          },
+        },
+      ],
+    });
+    await until('the policy is in force', async () =>
+      (await scenario.tryKubectl('label', 'deployment', 'bar', 'try=it', '--overwrite')).stderr.includes('denied'),
+    );
+    await scenario.kubectl('annotate', 'configmap', 'foo', 'configrollout.dev/owners=deployment/bar');
+    await expectSaid(
+      scenario,
+      'ConfigForbidden',
+      'Deployment/bar',
+      /^the configuration of deployment\/bar cannot be rolled out: admission webhook "policy.example.com" denied the/,
+      /設定の変更は承認が必要。/,
+    );
+    expect(mountedBy(await scenario.deployment())).toBe('foo');
+  } finally {
+    await scenario.kubectl('delete', 'validatingwebhookconfiguration', scenario.namespace);
+    policy.close();
+    policy.closeAllConnections();
+  }
+  said.pop();
 });
 
 test('a controller that is restarted says none of all this again, and writes nothing', async () => {

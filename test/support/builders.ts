@@ -178,6 +178,7 @@ export function aSource(overrides: Partial<SourceView> = {}): SourceView {
     hash,
     snapshot: hash === undefined ? undefined : { name: pinned(name, hash), ready: true },
     recorded: undefined,
+    uid: 'uid-foo',
     since: NOON,
     changedKeys: undefined,
     ...overrides,

@@ -13,7 +13,8 @@ import { KINDS, NAMESPACE } from './builders.ts';
 import type { SimulatedCluster } from './simulated-cluster.ts';
 
 const MOST_ROUNDS = 30;
-const QUIET_ROUNDS = 2;
+/** A token comes back in one round, its rollout asks for a snapshot in the next, and gets it in the one after. */
+const QUIET_ROUNDS = 3;
 /** Longer than it takes to throttle, to settle, or to grace. */
 const ROUND_MS = 31_000;
 

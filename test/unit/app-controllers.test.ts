@@ -235,6 +235,9 @@ describe('rollouts', () => {
       await controller.lookAtWorkloads();
       await controller.lookAtSources();
       await controller.lookAtWorkloads();
+      // A rollout that has waited asks for its snapshot only now.
+      await controller.lookAtSources();
+      await controller.lookAtWorkloads();
       await pass(shop, 500);
       if (rollouts() > before) break;
     }

@@ -155,28 +155,23 @@ async function proceed({ cluster, controller }: Shop, step: Pace): Promise<void>
   }
 }
 
-const none = async (_shop: Shop, _step: Step, act: () => void) => act();
-
-async function letRevisionShow(shop: Shop, step: Step, act: () => void): Promise<void> {
-  if ('workload' in step) {
-    await proceed(shop, { do: 'kubernetes' });
-    await proceed(shop, { do: 'deliver', kinds: ['ReplicaSet'] });
-  }
-  act();
-}
-
 const isPace = (step: Step | Pace): step is Pace =>
   ['deliver', 'wait', 'kubernetes', 'lookAtSources', 'lookAtWorkloads', 'lookAtSnapshots'].includes(step.do);
 
 describe('whatever happens, in whatever order and at whatever moment', () => {
   const historyOf = (human: fc.Arbitrary<Step>) =>
     fc.array(fc.oneof({ weight: 2, arbitrary: human }, { weight: 5, arbitrary: pace }), { maxLength: 40, size: 'max' });
-  const live = async (how: OptIn, history: readonly (Step | Pace)[], patience = none) => {
+  const live = async (how: OptIn, history: readonly (Step | Pace)[]) => {
     const shop = new Shop(how, 10);
     await shop.controller.untilQuiet();
     for (const step of history) {
       if (isPace(step)) await proceed(shop, step);
-      else await patience(shop, step, () => perform(shop, step));
+      else {
+        // A replace drops the state label. What was rolled is then known from the record, which follows a rollout within
+        // seconds: a replace that is quicker than that may lose the change until the next one.
+        if (step.do === 'replace') await shop.controller.untilQuiet();
+        perform(shop, step);
+      }
     }
     await shop.controller.untilQuiet();
     return shop;
@@ -194,8 +189,7 @@ describe('whatever happens, in whatever order and at whatever moment', () => {
   test('without an undo, every reference ends at the content that its source has', async () => {
     await fc.assert(
       fc.asyncProperty(optIn, historyOf(forwardStep), async (how, history) => {
-        // A raw template between the controller's patch and the ReplicaSet made for it is another story.
-        const shop = await live(how, history, letRevisionShow);
+        const shop = await live(how, history);
         expect(brokenPromises(shop)).toEqual([]);
         for (const name of WORKLOADS) {
           expect({ name, mounts: shop.cluster.mounts(name) }).toEqual({ name, mounts: shop.currentMounts(name) });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { isOwnWorkloadLabel, rolledHashLabel, shorten, sourceLabelValue } from '../../controller/core/names.ts';
-import { looksLikeSnapshotOf, snapshotNames } from '../../controller/core/snapshot.ts';
+import { hashInName, snapshotNames } from '../../controller/core/snapshot.ts';
 import { H1 } from '../support/builders.ts';
 
 const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
@@ -108,7 +108,7 @@ describe('the names that a snapshot may have', () => {
   test('are recognised when the snapshot is gone, for any source', () => {
     fc.assert(
       fc.property(name, (source) => {
-        expect(looksLikeSnapshotOf(source, snapshotNames(source, H1)[0] ?? '')).toBe(true);
+        expect(hashInName(source, snapshotNames(source, H1)[0] ?? '')).toBe(H1);
       }),
     );
   });
@@ -120,6 +120,6 @@ describe('the names that a snapshot may have', () => {
     ['another source', `food-${H1}`],
     ['a hash that is too short', 'foo-bcdfghkmt'],
   ])('are not taken for %s', (_, other) => {
-    expect(looksLikeSnapshotOf('foo', other)).toBe(false);
+    expect(hashInName('foo', other)).toBeUndefined();
   });
 });

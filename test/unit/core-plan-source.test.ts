@@ -3,6 +3,7 @@ import { type Action, describeAction } from '../../controller/core/actions.ts';
 import type { Decision } from '../../controller/core/decide.ts';
 import { planSource, type SourceObservation } from '../../controller/core/plan-source.ts';
 import { isSnapshotOf, snapshotInfo, snapshotManifest } from '../../controller/core/snapshot.ts';
+import type { Workload } from '../../controller/core/types.ts';
 import { aConfigMap, aSnapshot, aSource, aWorkload, H1, H2, ownedBy, pinned } from '../support/builders.ts';
 
 const SECRET = 'hunter2';
@@ -21,13 +22,15 @@ const decision = (overrides: Partial<Decision> = {}): Decision => ({
   ...overrides,
 });
 
+const aUser = (workload: Workload, made: Decision, slowed = false) => ({ workload, decision: made, slowed });
+
 const plan = (overrides: Partial<SourceObservation> = {}): readonly Action[] =>
   planSource({
     source: aConfigMap(),
     problems: [],
     optsIn: true,
     immutable: false,
-    users: [{ workload: web, decision: decision() }],
+    users: [aUser(web, decision())],
     hash: H2,
     content: CONTENT,
     namesTaken: false,
@@ -38,11 +41,7 @@ const typesOf = (actions: readonly Action[]) => actions.map(({ type }) => type);
 describe('the plan for a source', () => {
   test('makes the snapshot, owned by the workloads that wait for it and nobody else', () => {
     const resting = aWorkload({ name: 'resting' });
-    const users = [
-      { workload: web, decision: decision() },
-      { workload: resting, decision: decision({ needsSnapshot: false }) },
-      { workload: api, decision: decision() },
-    ];
+    const users = [aUser(web, decision()), aUser(resting, decision({ needsSnapshot: false })), aUser(api, decision())];
     expect(plan({ users })).toEqual([
       {
         type: 'CreateSnapshot',
@@ -73,8 +72,8 @@ describe('the plan for a source', () => {
   test.each<[what: string, observed: Partial<SourceObservation>]>([
     ['that is being deleted', { source: aConfigMap({ deleting: true }) }],
     ['that nobody uses, not even a label', { source: aConfigMap({ sourceLabel: undefined }), users: [] }],
-    ['whose snapshot is ready', { users: [{ workload: web, decision: decision({ source: aSource() }) }] }],
-    ['that nobody waits for', { users: [{ workload: web, decision: decision({ needsSnapshot: false }) }] }],
+    ['whose snapshot is ready', { users: [aUser(web, decision({ source: aSource() }))] }],
+    ['that nobody waits for', { users: [aUser(web, decision({ needsSnapshot: false }))] }],
     ['that was not read', { hash: undefined, content: undefined }],
     ['that is immutable, under `managed: all`', { immutable: true, optsIn: false }],
   ])('is nothing for one %s', (_, observed) => {
@@ -88,7 +87,7 @@ describe('the plan for a source', () => {
   });
 
   test('says that every name of the snapshot is taken, and which one to free', () => {
-    const users = [{ workload: web, decision: decision({ source: aSource({ snapshot: undefined }) }) }];
+    const users = [aUser(web, decision({ source: aSource({ snapshot: undefined }) }))];
     const [event, ...more] = plan({ users, namesTaken: true });
     expect(more).toEqual([]);
     expect(event).toMatchObject({ reason: 'ConfigSnapshotNameTaken', once: true });
@@ -133,6 +132,7 @@ describe('a snapshot’s manifest', () => {
           'configrollout.dev/source-name': 'foo',
           'configrollout.dev/source-uid': 'uid-1',
           'configrollout.dev/source-resource-version': '42',
+          'rolled.configrollout.dev/uid-web': '0',
         },
         ownerReferences: [{ apiVersion: 'apps/v1', kind: 'Deployment', name: 'web', uid: 'uid-web' }],
       },

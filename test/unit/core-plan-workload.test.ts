@@ -41,7 +41,12 @@ const plan = (overrides: Partial<WorkloadObservation> = {}) =>
     now: NOON,
     ...overrides,
   });
-const empty: Pacing = { bucket: { tokens: 0, at: NOON }, pendingSince: undefined, slowed: false };
+const empty: Pacing = {
+  bucket: { tokens: 0, at: NOON },
+  pendingSince: undefined,
+  slowed: false,
+  awaitsSnapshot: false,
+};
 const typesOf = (actions: readonly Action[]) => actions.map(({ type }) => type);
 const eventsOf = (actions: readonly Action[]) =>
   actions.filter((action): action is EventAction => action.type === 'Event');
@@ -67,12 +72,14 @@ function carriedOut(raw: Raw, observed: Partial<WorkloadObservation> = {}, store
   };
 }
 
+const AFTER = { 'configrollout.dev/after-revision': '0' };
+
 describe('a rollout', () => {
   test('pins every reference, writes the state label and the cause, and leaves all else as it was', () => {
     const raw = aDeployment({ mounts: ['foo', 'other'], metadata: { labels: { app: 'web', [FOO_LABEL]: H1 } } });
     const { labels, annotations, mounts, spec } = carriedOut(raw, { sources: [aSource({ changedKeys: ['a', 'b'] })] });
     expect(mounts).toEqual([FOO2, 'other']);
-    expect(labels).toEqual({ app: 'web', [FOO_LABEL]: H2, 'configrollout.dev/managed': 'owned' });
+    expect(labels).toEqual({ app: 'web', [FOO_LABEL]: H2, 'configrollout.dev/managed': 'owned', ...AFTER });
     expect(annotations).toEqual({
       'deployment.kubernetes.io/revision': '1',
       [CAUSE]: 'configmap/foo: a, b',
@@ -91,7 +98,7 @@ describe('a rollout', () => {
     expect(typesOf(actions)).toEqual(['PatchWorkload', 'Event']);
     const { mounts, labels, annotations } = carriedOut(raw, { sources });
     expect(mounts).toEqual([FOO2, BAR2]);
-    expect(labels).toEqual({ [FOO_LABEL]: H2, [BAR_LABEL]: H2, 'configrollout.dev/managed': 'owned' });
+    expect(labels).toEqual({ [FOO_LABEL]: H2, [BAR_LABEL]: H2, 'configrollout.dev/managed': 'owned', ...AFTER });
     expect(annotations).toMatchObject({ [CAUSE]: 'configmap/foo: content changed; configmap/bar: content changed' });
   });
 
@@ -108,7 +115,7 @@ describe('a rollout', () => {
     delete raw.metadata['labels'];
     delete raw.metadata['annotations'];
     const { labels, annotations } = carriedOut(raw);
-    expect(labels).toEqual({ [FOO_LABEL]: H2, 'configrollout.dev/managed': 'owned' });
+    expect(labels).toEqual({ [FOO_LABEL]: H2, 'configrollout.dev/managed': 'owned', ...AFTER });
     expect(annotations).toEqual({
       [CAUSE]: 'configmap/foo: first snapshot',
       [OWN_CAUSE]: 'configmap/foo: first snapshot',
@@ -117,7 +124,7 @@ describe('a rollout', () => {
 
   test('leaves `managed: all`, that a person wrote', () => {
     const raw = aDeployment({ metadata: { labels: { 'configrollout.dev/managed': 'all' } } });
-    expect(carriedOut(raw).labels).toEqual({ [FOO_LABEL]: H2, 'configrollout.dev/managed': 'all' });
+    expect(carriedOut(raw).labels).toEqual({ [FOO_LABEL]: H2, 'configrollout.dev/managed': 'all', ...AFTER });
   });
 
   test('carried out and planned again comes to nothing', () => {
@@ -261,6 +268,7 @@ describe('nothing is planned', () => {
     ['while every name of the snapshot is taken', undefined],
   ])('%s, and the rollout stays due', (_, snapshot) => {
     expect(plan({ sources: [aSource({ snapshot })] })).toEqual({
+      awaitsSnapshot: true,
       actions: [],
       pending: true,
       rolls: false,
@@ -369,7 +377,7 @@ describe('a runaway writer', () => {
     ['a snapshot is not made yet', { snapshot: { name: FOO2, ready: false } }],
   ])('is not forgotten, nor since when a rollout is due, while %s', (_, source) => {
     const pacing = { ...empty, bucket: freshPacing(NOON).bucket, pendingSince: NOON - 500, slowed: true };
-    expect(plan({ workload: due, sources: [aSource(source)], pacing })).toEqual({
+    expect(plan({ workload: due, sources: [aSource(source)], pacing })).toMatchObject({
       actions: [],
       pending: true,
       rolls: false,

@@ -1,0 +1,98 @@
+// Defects that random histories found, each with the shortest history that shows it.
+import { expect, jest, test } from '@jest/globals';
+import { optIns, problemOf } from '../../controller/core/opt-in.ts';
+import { aConfigMap, aWorkload, NOON } from '../support/builders.ts';
+import { brokenPromises, perform, Shop } from '../support/simulated-shop.ts';
+
+test('B1 an apply of the raw manifest right after a rollout does not lose the change', async () => {
+  const shop = new Shop('declared', 10);
+  const { cluster, controller } = shop;
+  await controller.untilQuiet();
+  perform(shop, { do: 'edit', source: 'foo', value: 'b' });
+  cluster.deliver();
+  await controller.lookAtSources();
+  await controller.lookAtWorkloads();
+  expect(cluster.mounts('api')).toEqual(shop.currentMounts('api'));
+  perform(shop, { do: 'apply', workload: 'api', image: 'img:1' });
+  await controller.untilQuiet();
+  expect(cluster.mounts('api')).toEqual(shop.currentMounts('api'));
+});
+test('B1b the same for a paused Deployment, any time later', async () => {
+  const shop = new Shop('declared', 10);
+  const { cluster, controller } = shop;
+  await controller.untilQuiet();
+  perform(shop, { do: 'togglePause', workload: 'api' });
+  perform(shop, { do: 'edit', source: 'foo', value: 'b' });
+  await controller.untilQuiet();
+  perform(shop, { do: 'apply', workload: 'api', image: 'img:1' });
+  await controller.untilQuiet();
+  perform(shop, { do: 'togglePause', workload: 'api' });
+  await controller.untilQuiet();
+  expect(cluster.mounts('api')).toEqual(shop.currentMounts('api'));
+});
+test.each(['all', 'declared', 'reference'] as const)('B4 lost snapshot (%s)', async (how) => {
+  const shop = new Shop(how, 10);
+  await shop.controller.untilQuiet();
+  shop.cluster.delete('ConfigMap', shop.currentMount('foo'));
+  await shop.controller.untilQuiet();
+  expect(brokenPromises(shop)).toEqual([]);
+});
+test('B5 a snapshot made for a rollout that never came is swept, and nobody is blamed', async () => {
+  const shop = new Shop('declared', 10);
+  await shop.controller.untilQuiet();
+  const { cluster, controller } = shop;
+  perform(shop, { do: 'edit', source: 'bar', value: 'b' });
+  cluster.deliver();
+  await controller.lookAtSources();
+  cluster.editConfigMap('bar', ({ metadata }) => {
+    metadata.annotations = {};
+  });
+  await controller.untilQuiet();
+  cluster.now += 3_600_000;
+  await controller.untilQuiet();
+  const blamed = cluster.events.filter((e) => e.reason === 'ConfigSnapshotOwnedByHand').length;
+  expect({ blamed, swept: cluster.configMap(shop.currentMount('bar')) === undefined }).toEqual({
+    blamed: 0,
+    swept: true,
+  });
+});
+test('B10 a declared owner counts beside a stale owner reference to its name', () => {
+  const owners = [{ apiVersion: 'apps/v1', kind: 'Deployment', name: 'web', uid: 'stale' }];
+  const kinds = [{ kind: 'Deployment', apiGroup: 'apps', aliases: ['deployment'] }];
+  expect(
+    optIns(aConfigMap({ owners, declaredOwners: 'deployment/web' }), kinds).optIns.some((o) => o.uid === undefined),
+  ).toBe(true);
+});
+const long = 'n'.repeat(253);
+const uid = '01234567-89ab-cdef-0123-456789abcdef';
+test.each([true, false])('B8 notes fit (referenced %s)', (referenced) => {
+  const s = aConfigMap({ name: long });
+  const note = problemOf(
+    s,
+    { kind: 'Deployment', name: long, uid: referenced ? uid.toUpperCase() : uid },
+    aWorkload({ name: long, uid }),
+    referenced,
+  )?.note;
+  expect(note?.length).toBeLessThanOrEqual(1024);
+});
+test('B7 slowed is told once in a minute of writing; snapshots do not pile up', async () => {
+  jest.useFakeTimers({ now: NOON, doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate'] });
+  const shop = new Shop('declared', 10);
+  await shop.controller.untilQuiet();
+  const stop = shop.controller.start();
+  for (let i = 0; i < 240; i += 1) {
+    perform(shop, { do: 'edit', source: 'foo', value: `${i}` });
+    shop.cluster.deliver();
+    shop.cluster.now += 250;
+    await jest.advanceTimersByTimeAsync(250);
+    shop.cluster.runDeploymentController();
+    shop.cluster.collectGarbage();
+  }
+  await stop();
+  jest.useRealTimers();
+  const slow = shop.cluster.events.filter(
+    (e) => e.reason === 'ConfigRolloutsSlowed' && e.regarding.name === 'api',
+  ).length;
+  const made = shop.cluster.writes.filter((w) => w.startsWith('create configmap/foo')).length;
+  expect({ slow, made: made < 60 ? 'few' : made }).toEqual({ slow: 1, made: 'few' });
+}, 60000);
