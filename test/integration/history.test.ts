@@ -279,6 +279,33 @@ describe('kubectl', () => {
     expect(await scenario.revisions()).toHaveLength(2);
   });
 
+  test.each(['running', 'paused'])(
+    'apply of a changed ConfigMap with the raw manifest, while %s: the new content runs',
+    async (state) => {
+      const scenario = await Scenario.start('raw-changed');
+      await scenario.apply(configMapManifest('foo', V1, DECLARED), deploymentManifest());
+      await scenario.runsWith(V1);
+      await scenario.quiet();
+      const paused = { paused: state === 'paused' };
+      for (const data of [V2, V1, V2]) {
+        await scenario.apply(configMapManifest('foo', data, DECLARED), deploymentManifest('bar', 'foo', paused));
+        await scenario.quiet();
+        await until(
+          'pinned again',
+          async () =>
+            (await scenario.configMap(mountedBy(await scenario.deployment()))).data['config.yml'] ===
+            data['config.yml'],
+        );
+      }
+      await scenario.apply(deploymentManifest());
+      await scenario.runsWith(V2);
+      await until('two pinned revisions', async () => {
+        const revisions = await scenario.revisions();
+        return revisions.length === 2 && revisions.every((revision) => mountedBy(revision) !== 'foo');
+      });
+    },
+  );
+
   test('apply of the raw manifest with a new image: new image, pinned config, and an undo brings the old image back', async () => {
     const scenario = await Scenario.start('raw-image');
     await scenario.apply(configMapManifest('foo', V1, DECLARED), deploymentManifest());
