@@ -126,7 +126,6 @@ export class Observer {
       strangers: owning.filter(({ uid }) => !optedIn.some((workload) => workload.uid === uid)),
       revisions: this.#world.revisionsNaming(snapshot),
       highestRecords,
-      kinds: this.#world.kinds,
       now: this.#now(),
     };
   }

@@ -2,7 +2,6 @@
 
 import { type Action, NOTHING, type Plan } from './actions.ts';
 import { OWNERS_ANNOTATION, REASONS, ROLLED_RECORD_PREFIX, rolledHashLabel } from './names.ts';
-import type { KindName } from './opt-in.ts';
 import { warn } from './plan-source.ts';
 import { ownerReference, snapshotNames } from './snapshot.ts';
 import {
@@ -30,7 +29,6 @@ export interface SnapshotObservation {
   readonly revisions: readonly Revision[];
   /** The highest record of each workload (by uid) among all snapshots of the source, and the content it speaks of. */
   readonly highestRecords: Readonly<Record<string, { readonly generation: number; readonly hash: string }>>;
-  readonly kinds: readonly KindName[];
   readonly graceMs: number;
   /** Milliseconds since the epoch. */
   readonly now: number;

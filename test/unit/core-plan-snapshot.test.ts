@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { planSnapshot, type SnapshotObservation } from '../../controller/core/plan-snapshot.ts';
-import { aRevision, aSnapshot, aWorkload, H1, H2, KINDS, NOON, ownedBy, pinned } from '../support/builders.ts';
+import { aRevision, aSnapshot, aWorkload, H1, H2, NOON, ownedBy, pinned } from '../support/builders.ts';
 
 const GRACE = 60_000;
 const FOO1 = pinned('foo', H1);
@@ -17,7 +17,6 @@ const plan = (overrides: Partial<SnapshotObservation> = {}) =>
     strangers: [],
     revisions: [],
     highestRecords: {},
-    kinds: KINDS,
     graceMs: GRACE,
     now: LATER,
     ...overrides,
