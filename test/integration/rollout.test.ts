@@ -236,20 +236,17 @@ describe('several sources and several Deployments', () => {
   });
 });
 
-test('a dry run prints its plans, and writes nothing', async () => {
+test('a dry run prints its plans, to the rollout, and writes nothing', async () => {
   const scenario = await Scenario.start('dry-run');
+  const owners = { annotations: { 'configrollout.dev/owners': 'deployment/bar' } };
   await controller.stop();
-  try {
-    const dry = await startController({ args: ['--dry-run', '--namespaces', scenario.namespace] });
-    await scenario.apply(
-      configMapManifest('foo', V1, { annotations: { 'configrollout.dev/owners': 'deployment/bar' } }),
-      deploymentManifest(),
-    );
-    await until('a printed plan', async () => dry.stdout.some((line) => line.includes('would patch configmap/foo')));
-    await sleep(1000);
-    expect(scenario.writes()).toEqual([]);
-    expect(await dry.stop()).toBe(0);
-  } finally {
-    controller = await startController();
-  }
+  controller = await startController({ args: ['--dry-run', '--namespaces', scenario.namespace] });
+  await scenario.apply(configMapManifest('foo', V1, owners), deploymentManifest());
+  const printed = (text: RegExp) =>
+    until(`a line like ${text}`, async () => controller.stdout.some((line) => text.test(line)));
+  await printed(/would create configmap\/foo-\w{10}: content of configmap\/foo$/);
+  await printed(/would patch deployment\/bar: configmap\/foo: first snapshot; pinned to configmap\/foo-\w{10}$/);
+  await sleep(1000);
+  expect(scenario.writes()).toEqual([]);
+  expect(controller.stdout.join('\n')).not.toContain('v1');
 });

@@ -17,6 +17,8 @@ export interface Result {
 }
 
 let shared: KubeClient | undefined;
+// Idle connections would keep the test process alive.
+afterAll(() => shared?.close());
 
 /** The admin's client, for reading; people's actions go through kubectl. */
 export function admin(): KubeClient {
