@@ -2,6 +2,7 @@
 
 import { execFile } from 'node:child_process';
 import { closeSync, openSync, readSync } from 'node:fs';
+import { afterAll } from '@jest/globals';
 import { KubeClient } from '../../controller/kube/client.ts';
 import { loadKubeConfig } from '../../controller/kube/kubeconfig.ts';
 import { kubectlEnvironment } from '../../hack/embedded/kubectl.ts';
