@@ -24,7 +24,7 @@ const DRAIN_MS = 25_000;
 async function main(): Promise<void> {
   const config = readConfig(process.argv.slice(2), process.env, packageJson.version);
   const stop = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
   await run(config, stop.signal);
 }
 
