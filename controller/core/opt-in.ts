@@ -26,7 +26,7 @@ export interface KindName {
 
 // Owners of other groups are operators that own their ConfigMaps; those mean no opt-in, and deserve no Event.
 const GROUPS_OF_WORKLOADS = new Set(['apps', 'batch']);
-const DECLARED = /^([a-z.]+)\/([a-z0-9]([-a-z0-9.]*[a-z0-9])?)$/;
+const DECLARED = /^([A-Za-z.]+)\/([a-z0-9]([-a-z0-9.]*[a-z0-9])?)$/;
 
 /** The workloads that `source` names as owners, in reference or annotation, and the entries that name none. */
 export function optIns(
@@ -50,7 +50,7 @@ export function optIns(
       problems.push({ reason: REASONS.ownersInvalid, note });
       continue;
     }
-    const kind = kinds.find((candidate) => candidate.aliases.includes(resource));
+    const kind = kinds.find((candidate) => candidate.aliases.includes(resource.toLowerCase()));
     if (kind === undefined)
       problems.push(unsupported(source, `annotation ${OWNERS_ANNOTATION}: ${clip(entry)}`, kinds));
     else if (!found.some((other) => other.uid === undefined && other.kind === kind.kind && other.name === name)) {
@@ -77,7 +77,7 @@ export function problemOf(
     return { reason: REASONS.ownerNotFound, note };
   }
   if (optIn.uid !== undefined && optIn.uid !== workload.uid) {
-    const note = `the owner reference to ${owner} has uid ${optIn.uid}, but ${owner} has uid ${workload.uid} (was it recreated?); run: kubectl set-owner ${self} ${owner}`;
+    const note = `the owner reference to ${owner} has uid ${optIn.uid}, but ${owner} has uid ${workload.uid} (was it recreated?); Kubernetes takes such a reference for an owner that is gone, and deletes ${self} if it has no other: create it again if need be, and run kubectl set-owner ${self} ${owner}`;
     return { reason: REASONS.ownerUidMismatch, note };
   }
   if (!referenced) {
