@@ -3,7 +3,7 @@
 // made, or seen, by this process.
 
 import { decide, referencesTo, type SourceView } from '../core/decide.ts';
-import { rolledHashLabel, sourceLabelValue } from '../core/names.ts';
+import { REASONS, readRolled, sourceLabelValue } from '../core/names.ts';
 import { optIns, problemOf } from '../core/opt-in.ts';
 import type { SnapshotObservation } from '../core/plan-snapshot.ts';
 import { awaitsSnapshot, type SourceObservation } from '../core/plan-source.ts';
@@ -99,8 +99,13 @@ export class Observer {
     const revisions = this.#world.revisionsOf(workload);
     const pins = this.#world.pins(namespace, [workload, ...revisions], sources);
     const mutable = sources.filter((source) => this.#index.peek(source)?.immutable !== true);
-    const referenced = mutable.filter((source) => referencesTo(workload.references, source, pins).length > 0);
-    const views = (await Promise.all(referenced.map((source) => this.#viewWithKeys(workload, source)))).map((view) =>
+    // One that the template mentions no more is kept up with: an undo may bring it back.
+    const relevant = mutable.filter(
+      (source) =>
+        referencesTo(workload.references, source, pins).length > 0 ||
+        readRolled(workload.labels, source.kind, source.name) !== undefined,
+    );
+    const views = (await Promise.all(relevant.map((source) => this.#viewWithKeys(workload, source)))).map((view) =>
       this.#isDryRun && view.snapshot ? { ...view, snapshot: { ...view.snapshot, ready: true } } : view,
     );
     return { workload, sources: views, revisions, pins, now: this.#now() };
@@ -115,17 +120,15 @@ export class Observer {
     const known = source && this.#index.peek(source);
     const optedIn = source ? this.#optIns(source).workloads : [];
     const users = this.#world.workloadsNaming(snapshot);
-    const owning = this.#owners(snapshot);
-    const highestRecords = this.#highestRecords(snapshot.namespace, snapshot.snapshot.source);
     return {
       snapshot,
       // A source that has not been read is treated as current: its reading ends with another look at its snapshots.
       currentHash: optedIn.length > 0 ? (known?.hash ?? snapshot.snapshot.hash) : undefined,
       users,
       optedIn,
-      strangers: owning.filter(({ uid }) => !optedIn.some((workload) => workload.uid === uid)),
+      strangers: this.#owners(snapshot).filter(({ uid }) => !optedIn.some((workload) => workload.uid === uid)),
       revisions: this.#world.revisionsNaming(snapshot),
-      highestRecords,
+      highestRecords: this.#highestRecords(snapshot.namespace, snapshot.snapshot.source),
       now: this.#now(),
     };
   }
@@ -142,7 +145,9 @@ export class Observer {
       const workload = this.#world.workload(optIn.kind, source.namespace, optIn.name);
       const problem = problemOf(source, optIn, workload, workload !== undefined && this.#references(workload, source));
       if (problem) problems.push(problem);
-      else if (workload) workloads.set(workload.uid, workload);
+      const wasRolled = workload && readRolled(workload.labels, source.kind, source.name) !== undefined;
+      const isKeptUpWith = problem?.reason === REASONS.notReferenced && wasRolled;
+      if (workload && (problem === undefined || isKeptUpWith)) workloads.set(workload.uid, workload);
     }
     for (const workload of this.#world.workloadsAskingForAll(source)) workloads.set(workload.uid, workload);
     const optsIn = parsed.optIns.length > 0;
@@ -200,7 +205,7 @@ export class Observer {
   // The keys that changed, for the change cause; costs a read only when the old content was never seen by this process.
   async #viewWithKeys(workload: Workload, source: ConfigObject): Promise<SourceView> {
     const view = this.#view(workload, source);
-    const rolled = workload.labels[rolledHashLabel(source.kind, source.name)] ?? view.recorded;
+    const rolled = readRolled(workload.labels, source.kind, source.name)?.hash ?? view.recorded;
     if (view.hash === undefined || rolled === undefined || rolled === view.hash) return view;
     const keys = this.#index.changedKeys(source, rolled, view.hash);
     if (keys) return { ...view, changedKeys: keys };

@@ -1,7 +1,7 @@
 // The one function that decides what the references of a workload should name. The controller acts on it; admission
 // asks it about an object that is about to be stored.
 
-import { AFTER_REVISION_LABEL, rolledHashLabel } from './names.ts';
+import { AFTER_REVISION_LABEL, type Rolled, readRolled, rolledHashLabel, rolledValue } from './names.ts';
 import type { Reference, Revision, SourceKind, Workload } from './types.ts';
 
 /** What is known of a name that may be a pin. */
@@ -62,30 +62,51 @@ export function decide(
   pins: Pins,
   hold = false,
 ): Decision {
-  const key = rolledHashLabel(source.kind, source.name);
-  const labelled = workload.labels[key];
-  const rolled = labelled ?? source.recorded;
+  const labelled = readRolled(workload.labels, source.kind, source.name);
+  const rolled = labelled?.hash ?? source.recorded;
   const references = referencesTo(workload.references, source, pins);
   const none: Decision = { source, rolled, rolls: false, needsSnapshot: false, changes: [], label: undefined };
-  if (references.length === 0 || source.hash === undefined) return none;
-
-  const rolls = rolled !== source.hash;
-  const current = source.snapshot?.name;
-  if (rolls && !hold) {
-    const changes = current === undefined ? [] : repoint(references, current);
-    return { ...none, rolls, needsSnapshot: true, changes, label: { key, value: source.hash } };
+  if (source.hash === undefined) return none;
+  if (references.length === 0) {
+    // Noted, so that an undo to a template that does mention it is no rollout.
+    const isNews = labelled !== undefined && labelled.hash !== source.hash;
+    return isNews ? { ...none, label: labelOf(source, { hash: source.hash, unreferenced: true }) } : none;
   }
+  const rolls = rolled !== source.hash;
+  if (!rolls || hold) return { ...none, rolls, ...keep(workload, source, references, revisions, pins, hold) };
+  const current = source.snapshot?.name;
+  const changes = current === undefined ? [] : repoint(references, current);
+  const label = labelOf(source, { hash: source.hash, unreferenced: false });
+  return { ...none, rolls, needsSnapshot: true, changes, label };
+}
+
+// Pins stay, whatever they name; raw references go back to what ran before.
+function keep(
+  workload: Workload,
+  source: SourceView,
+  references: readonly Reference[],
+  revisions: readonly Revision[],
+  pins: Pins,
+  hold: boolean,
+): Pick<Decision, 'needsSnapshot' | 'changes' | 'label'> {
+  const labelled = readRolled(workload.labels, source.kind, source.name);
+  const rolled = labelled?.hash ?? source.recorded;
+  const current = source.snapshot?.name;
   const raw = references.filter((reference) => reference.name === source.name);
-  const before = newestPin(rolls ? revisions : revisionsSinceRoll(workload, revisions), source, pins);
+  const since = rolled === source.hash ? revisionsSinceRoll(workload, revisions) : revisions;
+  const before = labelled?.unreferenced ? undefined : newestPin(since, source, pins);
   const target = before ?? (hold ? undefined : current);
-  const lost = references.some((reference) => pins.get(reference.name)?.exists === false && reference.name === current);
+  const lost = references.some(({ name }) => name === current && pins.get(name)?.exists === false);
+  const isNews = labelled === undefined || (labelled.unreferenced && raw.length > 0);
   return {
-    ...none,
-    rolls,
     needsSnapshot: (raw.length > 0 && before === undefined) || lost,
     changes: target === undefined ? [] : repoint(raw, target),
-    label: labelled === undefined && rolled !== undefined && !hold ? { key, value: rolled } : undefined,
+    label: isNews && rolled !== undefined && !hold ? labelOf(source, { hash: rolled, unreferenced: false }) : undefined,
   };
+}
+
+function labelOf(source: SourceView, rolled: Rolled): { key: string; value: string } {
+  return { key: rolledHashLabel(source.kind, source.name), value: rolledValue(rolled) };
 }
 
 /** The references of a template to a source: raw ones, and pins of it. */

@@ -78,6 +78,32 @@ export function rolledHashLabel(kind: SourceKind, source: string): string {
   return `${kind.toLowerCase()}.${DOMAIN}/${shorten(source, LABEL_MAX)}`;
 }
 
+const UNREFERENCED = '.unreferenced';
+
+/** What the state label of a workload says of a source. */
+export interface Rolled {
+  readonly hash: string;
+  /** The content came while the template did not mention the source: what was pinned before is not the content before. */
+  readonly unreferenced: boolean;
+}
+
+/** Reads the state label; undefined when the workload was never rolled to the source. */
+export function readRolled(
+  labels: Readonly<Record<string, string>>,
+  kind: SourceKind,
+  source: string,
+): Rolled | undefined {
+  const value = labels[rolledHashLabel(kind, source)];
+  if (value === undefined) return undefined;
+  const unreferenced = value.endsWith(UNREFERENCED);
+  return { hash: unreferenced ? value.slice(0, -UNREFERENCED.length) : value, unreferenced };
+}
+
+/** The value of the state label. */
+export function rolledValue({ hash, unreferenced }: Rolled): string {
+  return unreferenced ? `${hash}${UNREFERENCED}` : hash;
+}
+
 /** True for the label keys that `rolledHashLabel` makes, and for the managed label: all that a projection keeps. */
 export function isOwnWorkloadLabel(key: string): boolean {
   return key === MANAGED_LABEL || key === AFTER_REVISION_LABEL || key.startsWith(`configmap.${DOMAIN}/`);

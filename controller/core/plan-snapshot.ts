@@ -1,7 +1,7 @@
 // One snapshot: who owns it, what was rolled to it, and whether anybody needs it still.
 
 import { type Action, NOTHING, type Plan } from './actions.ts';
-import { OWNERS_ANNOTATION, REASONS, ROLLED_RECORD_PREFIX, rolledHashLabel } from './names.ts';
+import { OWNERS_ANNOTATION, REASONS, ROLLED_RECORD_PREFIX, readRolled } from './names.ts';
 import { warn } from './plan-source.ts';
 import { ownerReference, snapshotNames } from './snapshot.ts';
 import {
@@ -112,18 +112,17 @@ function movedOn(observed: SnapshotObservation): readonly Workload[] {
 
 function isPending({ snapshot, currentHash }: SnapshotObservation, workload: Workload): boolean {
   const { source, hash } = snapshot.snapshot;
-  return hash === currentHash && workload.labels[rolledHashLabel(snapshot.kind, source)] !== hash;
+  return hash === currentHash && readRolled(workload.labels, snapshot.kind, source)?.hash !== hash;
 }
 
 // The state label is the truth; the record is there for when the label is lost.
 function missingRecords({ snapshot, users, optedIn, highestRecords }: SnapshotObservation): Record<string, number> {
   const { source, hash } = snapshot.snapshot;
-  const label = rolledHashLabel(snapshot.kind, source);
   const missing: Record<string, number> = {};
   for (const workload of [...users, ...optedIn]) {
     const highest = highestRecords[workload.uid];
     // By content, not by object: two copies of one content must not outbid each other.
-    if (workload.labels[label] !== hash || highest?.hash === hash) continue;
+    if (readRolled(workload.labels, snapshot.kind, source)?.hash !== hash || highest?.hash === hash) continue;
     missing[workload.uid] = Math.max(workload.generation, (highest?.generation ?? 0) + 1);
   }
   return missing;

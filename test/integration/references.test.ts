@@ -383,4 +383,29 @@ describe('a template that changes', () => {
     await point('foo');
     expect(await scenario.runsWith({ 'config.yml': 'v3' })).toMatch(/^foo-/);
   });
+
+  test('drops a source, that changes meanwhile: an undo brings it back as it was, and stays', async () => {
+    const scenario = await Scenario.start('dropped');
+    const maps = ['foo', 'one'].map((name) => configMapManifest(name, V1));
+    await scenario.apply(...maps, mounting('bar', ['foo', 'one'], MANAGED));
+    const before = named(template(await pinned(scenario)));
+    await scenario.quiet();
+    await scenario.apply(mounting('bar', ['foo'], MANAGED));
+    await pinned(scenario);
+    await scenario.quiet();
+    await edit(scenario, 'one', V2);
+    await scenario.quiet();
+    await scenario.kubectl('rollout', 'undo', 'deployment/bar');
+    await scenario.quiet();
+    expect(named(template(await scenario.deployment()))).toEqual(before);
+    // Mentioned again by a manifest, it comes with its content of now.
+    await scenario.apply(mounting('bar', ['foo'], MANAGED));
+    await pinned(scenario);
+    await scenario.quiet();
+    await edit(scenario, 'one', { 'config.yml': 'v3' });
+    await scenario.quiet();
+    await scenario.apply(mounting('bar', ['foo', 'one'], MANAGED));
+    const [, again = ''] = named(template(await pinned(scenario)));
+    expect((await scenario.configMap(again)).data).toEqual({ 'config.yml': 'v3' });
+  });
 });

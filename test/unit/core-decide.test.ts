@@ -275,7 +275,7 @@ const TABLE: Readonly<Record<string, Row>> = {
     writes: H2,
     needsSnapshot: true,
   },
-  'not referenced': { mounts: ['bar'], label: H1, rolls: false, becomes: ['bar'], needsSnapshot: false },
+  'not referenced': { mounts: ['bar'], label: H2, rolls: false, becomes: ['bar'], needsSnapshot: false },
 };
 
 describe('the decision on one source of one workload', () => {
@@ -314,6 +314,36 @@ describe('the decision on one source of one workload', () => {
         rolls: false,
       });
     }
+  });
+
+  describe('a source that changed while the template did not mention it', () => {
+    const marked = `${H2}.unreferenced`;
+
+    test('is noted, and noted once', () => {
+      const dropped = aWorkload({ mounts: ['bar'], labels: { [LABEL]: H1 } });
+      expect(decide(dropped, aSource(), [], ALL)).toMatchObject({ changes: [], label: { key: LABEL, value: marked } });
+      const noted = aWorkload({ mounts: ['bar'], labels: { [LABEL]: marked } });
+      expect(decide(noted, aSource(), [], ALL)).toMatchObject({ changes: [], label: undefined });
+    });
+
+    test('stays as an undo brings it back', () => {
+      const undone = aWorkload({ mounts: [FOO1], labels: { [LABEL]: marked } });
+      expect(decide(undone, aSource(), [], ALL)).toMatchObject({ rolls: false, changes: [], label: undefined });
+    });
+
+    test('comes with its content when it is mentioned again, whatever older revisions pin', () => {
+      const again = aWorkload({ mounts: ['foo'], labels: { [LABEL]: marked } });
+      const older = aRevision({ number: 7, mounts: [FOO1] });
+      expect(decide(again, aSource(), [older], ALL)).toMatchObject({
+        changes: [{ from: 'foo', to: FOO2 }],
+        label: { key: LABEL, value: H2 },
+      });
+    });
+
+    test('rolls when it changes after an undo', () => {
+      const undone = aWorkload({ mounts: [FOO1], labels: { [LABEL]: `${H1}.unreferenced` } });
+      expect(decide(undone, aSource(), [], ALL)).toMatchObject({ rolls: true, label: { key: LABEL, value: H2 } });
+    });
   });
 
   test('a label of another source, or of a longer name, says nothing about this one', () => {
