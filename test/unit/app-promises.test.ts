@@ -18,7 +18,11 @@ import {
 } from '../support/simulated-shop.ts';
 
 // RUNS=1000 npm run -s unit -- test/unit/app-promises, for a night.
-const runs = (usual: number) => ({ numRuns: Number(process.env['RUNS'] ?? usual) });
+// The same histories each time, so that a red run is about the change at hand; RUNS=5000 looks for new ones.
+const runs = (usual: number) => {
+  const wanted = process.env['RUNS'];
+  return wanted === undefined ? { numRuns: usual, seed: 1 } : { numRuns: Number(wanted) };
+};
 const optIn = fc.constantFrom<OptIn>('reference', 'declared', 'all');
 const MOST_ROUNDS = 8;
 
@@ -70,8 +74,19 @@ function show(shop: Shop, name: WorkloadName) {
 }
 type View = ReturnType<typeof show>;
 
+// A replace drops the state label. When the revision that was rolled last is gone too, and with it the snapshot that bore
+// the record, nothing says any more what was rolled: the replace rolls out the content of now.
+function isRecorded(shop: Shop, name: WorkloadName): boolean {
+  return USES[name].every((source) => shop.cluster.configMap(shop.currentMount(source)) !== undefined);
+}
+
 async function expectEffect(shop: Shop, step: Step): Promise<void> {
   const { cluster, controller } = shop;
+  if (step.do === 'replace' && !isRecorded(shop, step.workload)) {
+    perform(shop, step);
+    await controller.untilQuiet();
+    return;
+  }
   const before = WORKLOADS.map((name) => show(shop, name));
   const writes = cluster.writes.length;
   perform(shop, step);
