@@ -77,7 +77,7 @@ export function problemOf(
     return { reason: REASONS.ownerNotFound, note };
   }
   if (optIn.uid !== undefined && optIn.uid !== workload.uid) {
-    const note = `the owner reference to ${owner} has uid ${optIn.uid}, but ${owner} has uid ${workload.uid} (was it recreated?); Kubernetes takes such a reference for an owner that is gone, and deletes ${self} if it has no other: create it again if need be, and run kubectl set-owner ${self} ${owner}`;
+    const note = `the owner reference to ${owner} has uid ${optIn.uid}, but ${owner} has uid ${workload.uid} (was it recreated?); Kubernetes takes such a reference for an owner that is gone, and deletes ${self} if it has no other: create it again if it is gone, and run: kubectl set-owner ${self} ${owner}`;
     return { reason: REASONS.ownerUidMismatch, note };
   }
   if (!referenced) {

@@ -5,7 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Controller, startController } from '../support/controller.ts';
-import { configMapManifest, deploymentManifest, mountedBy, runKubectl, Scenario, until } from '../support/scenario.ts';
+import {
+  configMapManifest,
+  deploymentManifest,
+  mountedBy,
+  runKubectl,
+  Scenario,
+  until,
+  V1,
+} from '../support/scenario.ts';
 
 let controller: Controller;
 beforeAll(async () => {
@@ -14,8 +22,6 @@ beforeAll(async () => {
 afterAll(async () => {
   expect(await controller.stop()).toBe(0);
 });
-
-const V1 = { 'config.yml': 'v1' };
 
 describe('kubectl set-owner', () => {
   test('makes Deployments the owners, says what that means, and changes nothing the second time', async () => {
@@ -48,7 +54,7 @@ describe('kubectl set-owner', () => {
       'configmap/foo owner removed\n',
     );
     expect((await scenario.configMap('foo')).metadata.ownerReferences ?? []).toEqual([]);
-    await scenario.kubectl('patch', 'configmap', 'foo', '--type', 'merge', '-p', '{"data":{"config.yml":"v2"}}');
+    await scenario.edit({ 'config.yml': 'v2' });
     await scenario.quiet();
     expect(await scenario.runsWith(V1)).toBe(pin);
   });

@@ -5,10 +5,8 @@ import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { env, startController } from '../support/controller.ts';
 import { type FaultProxy, startProxy } from '../support/proxy.ts';
-import { configMapManifest, deploymentManifest, mountedBy, Scenario, until } from '../support/scenario.ts';
+import { configMapManifest, deploymentManifest, mountedBy, Scenario, until, V1, V2 } from '../support/scenario.ts';
 
-const V1 = { 'config.yml': 'v1' };
-const V2 = { 'config.yml': 'v2' };
 const MANIFESTS = [
   configMapManifest('foo', V1, { annotations: { 'configrollout.dev/owners': 'deployment/bar' } }),
   deploymentManifest(),
@@ -29,10 +27,6 @@ function start(scenario: Scenario) {
 async function adopt(scenario: Scenario): Promise<void> {
   await scenario.apply(...MANIFESTS);
   await scenario.runsWith(V1);
-}
-
-async function change(scenario: Scenario): Promise<void> {
-  await scenario.kubectl('patch', 'configmap', 'foo', '--type', 'merge', '-p', JSON.stringify({ data: V2 }));
 }
 
 /** All that has to hold once everything is quiet. */
@@ -80,7 +74,7 @@ describe('killed in the middle of its work', () => {
       await expectConverged(scenario, 1);
     }
     arm();
-    await (phase === 'change' ? change(scenario) : scenario.apply(...MANIFESTS));
+    await (phase === 'change' ? scenario.edit(V2) : scenario.apply(...MANIFESTS));
     await reached;
     await first.kill();
 
@@ -97,7 +91,7 @@ describe('killed in the middle of its work', () => {
     const [one, other] = await Promise.all([start(scenario), start(scenario)]);
     await adopt(scenario);
     await expectConverged(scenario, 1);
-    await change(scenario);
+    await scenario.edit(V2);
     await scenario.runsWith(V2);
     await expectConverged(scenario, 2);
     await Promise.all([one.stop(), other.stop()]);

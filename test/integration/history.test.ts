@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Controller, startController } from '../support/controller.ts';
 import {
+  adopted,
   configMapManifest,
   deploymentManifest,
   mountedBy,
@@ -10,6 +11,8 @@ import {
   runKubectl,
   Scenario,
   until,
+  V1,
+  V2,
 } from '../support/scenario.ts';
 
 let controller: Controller;
@@ -20,22 +23,11 @@ afterAll(async () => {
   expect(await controller.stop()).toBe(0);
 });
 
-const V1 = { 'config.yml': 'v1' };
-const V2 = { 'config.yml': 'v2' };
 const DECLARED = { annotations: { 'configrollout.dev/owners': 'deployment/bar' } };
 const MANAGED = { labels: { 'configrollout.dev/managed': 'all' } };
 
-async function adopted(name: string, spec = {}): Promise<Scenario> {
-  const scenario = await Scenario.start(name);
-  await scenario.apply(configMapManifest('foo', V1), deploymentManifest('bar', 'foo', spec));
-  await scenario.kubectl('set-owner', 'configmap/foo', 'deployment/bar');
-  await scenario.runsWith(V1);
-  await scenario.quiet();
-  return scenario;
-}
-
 async function edit(scenario: Scenario, data: Record<string, string>): Promise<string> {
-  await scenario.kubectl('patch', 'configmap', 'foo', '--type', 'merge', '-p', JSON.stringify({ data }));
+  await scenario.edit(data);
   return scenario.runsWith(data);
 }
 
@@ -61,15 +53,7 @@ describe('pruning', () => {
     const scenario = await adopted('sweep');
     await scenario.kubectl('rollout', 'pause', 'deployment/bar');
     for (const version of ['p1', 'p2', 'p3']) {
-      await scenario.kubectl(
-        'patch',
-        'configmap',
-        'foo',
-        '--type',
-        'merge',
-        '-p',
-        JSON.stringify({ data: { 'config.yml': version } }),
-      );
+      await scenario.edit({ 'config.yml': version });
       await until(version, async () => (await scenario.snapshots()).some(({ data }) => data['config.yml'] === version));
     }
     await scenario.kubectl('rollout', 'resume', 'deployment/bar');
@@ -235,15 +219,7 @@ describe('kubectl', () => {
     const scenario = await adopted('paused');
     await scenario.kubectl('rollout', 'pause', 'deployment/bar');
     for (const version of ['v2', 'v3']) {
-      await scenario.kubectl(
-        'patch',
-        'configmap',
-        'foo',
-        '--type',
-        'merge',
-        '-p',
-        JSON.stringify({ data: { 'config.yml': version } }),
-      );
+      await scenario.edit({ 'config.yml': version });
       await scenario.quiet();
     }
     expect(await scenario.revisions()).toHaveLength(1);

@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Controller, startController } from '../support/controller.ts';
 import {
+  adopted,
   configMapManifest,
   deploymentManifest,
   mountedBy,
@@ -10,6 +11,8 @@ import {
   Scenario,
   sleep,
   until,
+  V1,
+  V2,
 } from '../support/scenario.ts';
 
 let controller: Controller;
@@ -19,23 +22,6 @@ beforeAll(async () => {
 afterAll(async () => {
   expect(await controller.stop()).toBe(0);
 });
-
-const V1 = { 'config.yml': 'v1' };
-const V2 = { 'config.yml': 'v2' };
-
-/** A Deployment `bar` that runs with ConfigMap `foo`, adopted, at content V1. */
-async function adopted(name: string): Promise<Scenario> {
-  const scenario = await Scenario.start(name);
-  await scenario.apply(configMapManifest('foo', V1), deploymentManifest());
-  await scenario.kubectl('set-owner', 'configmap/foo', 'deployment/bar');
-  await scenario.runsWith(V1);
-  await scenario.quiet();
-  return scenario;
-}
-
-async function edit(scenario: Scenario, data: Record<string, string>, source = 'foo'): Promise<void> {
-  await scenario.kubectl('patch', 'configmap', source, '--type', 'merge', '-p', JSON.stringify({ data }));
-}
 
 describe('a source that is owned by a Deployment', () => {
   test('is adopted: one pinned revision, owned by its ReplicaSet and its Deployment', async () => {
@@ -61,7 +47,7 @@ describe('a source that is owned by a Deployment', () => {
   test('changes: one new revision, that mounts exactly that content, with a cause', async () => {
     const scenario = await adopted('change');
     const before = await scenario.quiet();
-    await edit(scenario, V2);
+    await scenario.edit(V2);
     const snapshot = await scenario.runsWith(V2);
     expect((await scenario.quiet()) - before).toBeLessThanOrEqual(6);
     const revisions = await scenario.revisions();
@@ -74,7 +60,7 @@ describe('a source that is owned by a Deployment', () => {
 
   test('is undone: the old config is back in the pods, and stays, through a restart of the controller', async () => {
     const scenario = await adopted('undo');
-    await edit(scenario, V2);
+    await scenario.edit(V2);
     await scenario.runsWith(V2);
     await scenario.kubectl('rollout', 'undo', 'deployment/bar');
     const old = await scenario.runsWith(V1);
@@ -88,7 +74,7 @@ describe('a source that is owned by a Deployment', () => {
 
   test('is undone twice: the second undo brings the new config back', async () => {
     const scenario = await adopted('toggle');
-    await edit(scenario, V2);
+    await scenario.edit(V2);
     await scenario.runsWith(V2);
     await scenario.kubectl('rollout', 'undo', 'deployment/bar');
     await scenario.runsWith(V1);
@@ -102,7 +88,7 @@ describe('a source that is owned by a Deployment', () => {
     const scenario = await adopted('to-revision');
     const target = revisionOf((await scenario.revisions())[0]);
     for (const version of ['v2', 'v3']) {
-      await edit(scenario, { 'config.yml': version });
+      await scenario.edit({ 'config.yml': version });
       await scenario.runsWith({ 'config.yml': version });
     }
     await scenario.kubectl('rollout', 'undo', 'deployment/bar', `--to-revision=${target}`);
@@ -115,9 +101,9 @@ describe('a source that is owned by a Deployment', () => {
   test('goes back to old content: the old ReplicaSet is used again', async () => {
     const scenario = await adopted('there-and-back');
     const first = (await scenario.revisions())[0].metadata.uid;
-    await edit(scenario, V2);
+    await scenario.edit(V2);
     await scenario.runsWith(V2);
-    await edit(scenario, V1);
+    await scenario.edit(V1);
     await scenario.runsWith(V1);
     await scenario.quiet();
     const revisions = await scenario.revisions();
@@ -127,12 +113,12 @@ describe('a source that is owned by a Deployment', () => {
 
   test('changes after an undo: it rolls out again', async () => {
     const scenario = await adopted('after-undo');
-    await edit(scenario, V2);
+    await scenario.edit(V2);
     await scenario.runsWith(V2);
     await scenario.kubectl('rollout', 'undo', 'deployment/bar');
     await scenario.runsWith(V1);
     await scenario.quiet();
-    await edit(scenario, { 'config.yml': 'v3' });
+    await scenario.edit({ 'config.yml': 'v3' });
     await scenario.runsWith({ 'config.yml': 'v3' });
     await scenario.quiet();
     expect(await scenario.revisions()).toHaveLength(3);
@@ -148,7 +134,7 @@ describe('a source that is owned by a Deployment', () => {
 
   test('is left alone when the controller restarts: nothing is written at all', async () => {
     const scenario = await adopted('restart');
-    await edit(scenario, V2);
+    await scenario.edit(V2);
     await scenario.runsWith(V2);
     const writes = await scenario.quiet();
     await controller.stop();
@@ -162,8 +148,8 @@ describe('a source that is owned by a Deployment', () => {
   test('changes while the controller is down: it rolls out once, when it is back', async () => {
     const scenario = await adopted('down');
     await controller.stop();
-    await edit(scenario, V2);
-    await edit(scenario, { 'config.yml': 'v3' });
+    await scenario.edit(V2);
+    await scenario.edit({ 'config.yml': 'v3' });
     controller = await startController();
     await scenario.runsWith({ 'config.yml': 'v3' });
     await scenario.quiet();
@@ -210,7 +196,7 @@ describe('several sources and several Deployments', () => {
     await scenario.kubectl('set-owner', 'configmap/foo', ...names.map((name) => `deployment/${name}`));
     await Promise.all(names.map((name) => scenario.runsWith(V1, name)));
     await scenario.quiet();
-    await edit(scenario, V2);
+    await scenario.edit(V2);
     await Promise.all(names.map((name) => scenario.runsWith(V2, name)));
     await scenario.quiet();
     expect(await scenario.snapshots()).toHaveLength(2);
@@ -226,7 +212,7 @@ describe('several sources and several Deployments', () => {
 
   test('a writer that never rests is slowed down; its last content wins', async () => {
     const scenario = await adopted('runaway');
-    for (let i = 0; i < 30; i += 1) await edit(scenario, { 'config.yml': `run ${i}` });
+    for (let i = 0; i < 30; i += 1) await scenario.edit({ 'config.yml': `run ${i}` });
     const slowed = await scenario.event('ConfigRolloutsSlowed', 'bar');
     expect(slowed.note).toMatch(/configmap\/foo changes too often/);
     expect((await scenario.revisions()).length).toBeLessThanOrEqual(7);

@@ -107,6 +107,11 @@ export class Scenario {
     return stdout;
   }
 
+  /** Changes a ConfigMap's data, as a person would. */
+  async edit(data: Record<string, string>, source = 'foo'): Promise<void> {
+    await this.kubectl('patch', 'configmap', source, '--type', 'merge', '-p', JSON.stringify({ data }));
+  }
+
   get(path: string): Promise<Json> {
     return admin().request<Json>('GET', path.replace('NS', this.namespace));
   }
@@ -273,4 +278,17 @@ export function deploymentManifest(name = 'bar', source = 'foo', spec: Json = {}
       },
     },
   };
+}
+
+export const V1 = { 'config.yml': 'v1' };
+export const V2 = { 'config.yml': 'v2' };
+
+/** A Deployment `bar` that runs with ConfigMap `foo`, owned through kubectl set-owner, at content V1. */
+export async function adopted(name: string, spec: Json = {}): Promise<Scenario> {
+  const scenario = await Scenario.start(name);
+  await scenario.apply(configMapManifest('foo', V1), deploymentManifest('bar', 'foo', spec));
+  await scenario.kubectl('set-owner', 'configmap/foo', 'deployment/bar');
+  await scenario.runsWith(V1);
+  await scenario.quiet();
+  return scenario;
 }
