@@ -16,6 +16,7 @@ import { EventRecorder } from './kube/events.ts';
 import { loadKubeConfig } from './kube/kubeconfig.ts';
 import { reflectorsOf } from './kube/reflectors.ts';
 import { makeLog } from './logger.ts';
+import { messageOf } from './runtime/failure.ts';
 import { WORKLOAD_KINDS } from './workloads/kinds.ts';
 
 // Less than a pod's default grace period of 30 s, so that an unclean end is ours to report.
@@ -80,6 +81,6 @@ main().catch((error: unknown) => {
     process.exitCode = error.code;
     return;
   }
-  process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`error: ${messageOf(error)}\n`);
   process.exitCode = 1;
 });

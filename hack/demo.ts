@@ -5,9 +5,8 @@ import { once } from 'node:events';
 import { mkdtempSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
-import { parseAllDocuments, stringify } from 'yaml';
-import { makeServiceAccountKubeconfig } from '../test/support/service-account.ts';
 import { type Cluster, down, up } from './embedded/cluster.ts';
+import { installRules } from './embedded/install.ts';
 import { kubectlEnvironment, kubectlPath } from './embedded/kubectl.ts';
 
 const IMAGE = 'config-rollout.local/busybox:1';
@@ -49,17 +48,8 @@ async function startController({ kubeconfig }: Cluster): Promise<() => Promise<v
   say(
     'The controller gets the namespace, ServiceAccount and RBAC rules of manifests/install.yaml, and runs with that token.',
   );
-  // Its Deployment would need an image; here its program runs beside the cluster instead.
-  const manifests = parseAllDocuments(readFileSync('manifests/install.yaml', 'utf8')).map((document) =>
-    document.toJSON(),
-  );
-  const rules = manifests.filter(({ kind }) => kind !== 'Deployment').map((manifest) => stringify(manifest));
-  const input = rules.join('---\n');
-  console.log(ask(kubeconfig, ['apply', '-f', '-'], input).trimEnd());
-  const own = join(dataDir, 'controller.kubeconfig');
-  writeFileSync(own, makeServiceAccountKubeconfig(kubectl, kubeconfig, 'config-rollout', 'config-rollout'), {
-    mode: 0o600,
-  });
+  const { printed, kubeconfig: own } = installRules(kubectl, kubeconfig, dataDir);
+  console.log(printed.trimEnd());
   const log = openSync(join(dataDir, 'controller.log'), 'w');
   const child = spawn(process.execPath, ['dist/config-rollout-controller', '--kubeconfig', own], {
     stdio: ['ignore', log, log],

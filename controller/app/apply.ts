@@ -2,7 +2,7 @@
 // application writes.
 
 import { type Action, describeAction, type Plan } from '../core/actions.ts';
-import { display, type ObjectRef, refOf } from '../core/types.ts';
+import { configRef, display, type ObjectRef } from '../core/types.ts';
 import type { Log } from '../runtime/log.ts';
 import type { ContentIndex } from './content-index.ts';
 import { ClusterError, isFailure } from './errors.ts';
@@ -88,10 +88,7 @@ class Applier {
     const { namespace, name } = manifest.metadata;
     const created = await this.#createOrRead(manifest);
     if (created.isNew && !created.read.immutable) {
-      await this.#port.deleteExactly(
-        refOf({ apiVersion: 'v1', ...created.read.object }),
-        created.read.object.resourceVersion,
-      );
+      await this.#port.deleteExactly(configRef(created.read.object), created.read.object.resourceVersion);
       throw new ClusterError(
         'Rejected',
         'the server drops `immutable` of ConfigMaps; Kubernetes 1.19 or newer is needed',

@@ -2,6 +2,7 @@
 // reconcile them.
 
 import { runController } from '../runtime/controller.ts';
+import { messageOf } from '../runtime/failure.ts';
 import type { Log } from '../runtime/log.ts';
 import type { WorkQueue } from '../runtime/work-queue.ts';
 import { isFailure } from './errors.ts';
@@ -46,7 +47,7 @@ export async function runControllers(
 function reporter(controller: string, log: Log) {
   return (key: string, error: unknown, retryInMs: number): void => {
     const level = isFailure(error, 'Conflict') ? 'debug' : 'error';
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     log(level, `${controller} ${key}: ${message}`, { controller, key, retryInMs: Math.round(retryInMs) });
   };
 }

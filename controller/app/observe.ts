@@ -9,7 +9,7 @@ import type { SnapshotObservation } from '../core/plan-snapshot.ts';
 import { awaitsSnapshot, type SourceObservation } from '../core/plan-source.ts';
 import type { WorkloadObservation } from '../core/plan-workload.ts';
 import { isSnapshotOf, snapshotNames } from '../core/snapshot.ts';
-import { type ConfigObject, type ObjectRef, refOf, type Workload } from '../core/types.ts';
+import { type ConfigObject, configRef, type ObjectRef, type Workload } from '../core/types.ts';
 import type { ContentIndex, KnownContent } from './content-index.ts';
 import type { ClusterPort, ConfigMapRead } from './ports.ts';
 import { isSnapshot, type World } from './world.ts';
@@ -35,7 +35,7 @@ export class Observer {
   /** Undefined when there is no such source. */
   sourceRef(key: string): ObjectRef | undefined {
     const cached = this.#world.configMaps.get(key);
-    return cached && !isSnapshot(cached) ? refOf({ apiVersion: 'v1', ...cached }) : undefined;
+    return cached && !isSnapshot(cached) ? configRef(cached) : undefined;
   }
 
   /** Undefined when there is no such source. `isSlowed` says whether a workload's rollout has to wait. */

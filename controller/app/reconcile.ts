@@ -7,7 +7,7 @@ import { freshPacing, type Pacing, takeToken, throttleMs } from '../core/pacing.
 import { planSnapshot } from '../core/plan-snapshot.ts';
 import { planSource } from '../core/plan-source.ts';
 import { planWorkload, type WorkloadPlan } from '../core/plan-workload.ts';
-import { mention, type ObjectRef, refOf, type Workload } from '../core/types.ts';
+import { configRef, mention, type ObjectRef, refOf, type Workload } from '../core/types.ts';
 import type { ReconcileResult } from '../runtime/controller.ts';
 import type { Apply } from './apply.ts';
 import { ClusterError, type FailureKind } from './errors.ts';
@@ -82,7 +82,7 @@ export class Reconciler {
   async snapshot(key: string): Promise<ReconcileResult> {
     const observed = this.#observer.snapshot(key);
     if (observed === undefined) return {};
-    const subject = refOf({ apiVersion: 'v1', ...observed.snapshot });
+    const subject = configRef(observed.snapshot);
     return this.#carryOut(`snapshot ${key}`, subject, () =>
       planSnapshot({ ...observed, graceMs: this.#settings.sweepGraceMs }),
     );

@@ -2,7 +2,7 @@
 // look-up, a key too few breaks a promise.
 
 import { isDeepStrictEqual } from 'node:util';
-import { managesAll, optIns } from '../core/opt-in.ts';
+import { optIns } from '../core/opt-in.ts';
 import type { ConfigObject, Revision, Workload } from '../core/types.ts';
 import { type Change, keyOf } from '../runtime/store.ts';
 import { WorkQueue } from '../runtime/work-queue.ts';
@@ -64,8 +64,7 @@ function onWorkload(
   const workload = after ?? before;
   if (workload === undefined) return;
   // Most events of a workload are about its status.
-  if (before && after && isDeepStrictEqual({ ...before, resourceVersion: '' }, { ...after, resourceVersion: '' }))
-    return;
+  if (isUnchanged(before, after)) return;
   if (after === undefined) forget(workload);
   else queues.workloads.add(workloadKey(workload));
   for (const source of [...world.sourcesNaming(workload), ...world.sourcesOf(workload)])
@@ -74,12 +73,20 @@ function onWorkload(
 }
 
 function onRevision(world: World, queues: Queues, { before, after }: Change<Revision>): void {
-  if (before && after && isDeepStrictEqual({ ...before, resourceVersion: '' }, { ...after, resourceVersion: '' }))
-    return;
+  if (isUnchanged(before, after)) return;
   const owner = (after ?? before)?.workload;
   const namespace = (after ?? before)?.namespace ?? '';
   if (owner) queues.workloads.add(workloadKey({ ...owner, namespace }));
   enqueueMounted(world, queues, [before, after]);
+}
+
+// But for the version, which each write to the object counts up.
+function isUnchanged<T extends object>(before: T | undefined, after: T | undefined): boolean {
+  return (
+    before !== undefined &&
+    after !== undefined &&
+    isDeepStrictEqual({ ...before, resourceVersion: '' }, { ...after, resourceVersion: '' })
+  );
 }
 
 function enqueueMounted(world: World, queues: Queues, holders: readonly (Workload | Revision | undefined)[]): void {
@@ -110,6 +117,6 @@ function workloadsOf(world: World, source: ConfigObject): string[] {
   const named = optIns(source, world.kinds).optIns.map(({ kind, name }) =>
     workloadKey({ kind, namespace: source.namespace, name }),
   );
-  const asking = world.workloadsAskingForAll(source).filter(managesAll).map(workloadKey);
+  const asking = world.workloadsAskingForAll(source).map(workloadKey);
   return [...new Set([...named, ...asking])];
 }

@@ -73,7 +73,11 @@ export function decide(
     return isNews ? { ...none, label: labelOf(source, { hash: source.hash, unreferenced: true }) } : none;
   }
   const rolls = rolled !== source.hash;
-  if (!rolls || hold) return { ...none, rolls, ...keep(workload, source, references, revisions, pins, hold) };
+  if (!rolls || hold) {
+    const since = rolls ? revisions : revisionsSinceRoll(workload, revisions);
+    const before = labelled?.unreferenced ? undefined : newestPin(since, source, pins);
+    return { ...none, rolls, ...keep(source, references, pins, { labelled, rolled, before, hold }) };
+  }
   const current = source.snapshot?.name;
   const changes = current === undefined ? [] : repoint(references, current);
   const label = labelOf(source, { hash: source.hash, unreferenced: false });
@@ -82,19 +86,14 @@ export function decide(
 
 // Pins stay, whatever they name; raw references go back to what ran before.
 function keep(
-  workload: Workload,
   source: SourceView,
   references: readonly Reference[],
-  revisions: readonly Revision[],
   pins: Pins,
-  hold: boolean,
+  was: { labelled: Rolled | undefined; rolled: string | undefined; before: string | undefined; hold: boolean },
 ): Pick<Decision, 'needsSnapshot' | 'changes' | 'label'> {
-  const labelled = readRolled(workload.labels, source.kind, source.name);
-  const rolled = labelled?.hash ?? source.recorded;
+  const { labelled, rolled, before, hold } = was;
   const current = source.snapshot?.name;
   const raw = references.filter((reference) => reference.name === source.name);
-  const since = rolled === source.hash ? revisionsSinceRoll(workload, revisions) : revisions;
-  const before = labelled?.unreferenced ? undefined : newestPin(since, source, pins);
   const target = before ?? (hold ? undefined : current);
   const lost = references.some(({ name }) => name === current && pins.get(name)?.exists === false);
   const isNews = labelled === undefined || (labelled.unreferenced && raw.length > 0);

@@ -6,11 +6,11 @@ import { warn } from './plan-source.ts';
 import { ownerReference, snapshotNames } from './snapshot.ts';
 import {
   type ConfigObject,
+  configRef,
   display,
   mention,
   type OwnerReference,
   type Revision,
-  refOf,
   type SnapshotInfo,
   type Workload,
 } from './types.ts';
@@ -49,7 +49,7 @@ export function planSnapshot(observed: SnapshotObservation): Plan {
       actions: [
         {
           type: 'DeleteSnapshot',
-          target: targetOf(snapshot),
+          target: configRef(snapshot),
           resourceVersion: snapshot.resourceVersion,
           why: 'nothing mounts it',
         },
@@ -71,7 +71,7 @@ export function planSnapshot(observed: SnapshotObservation): Plan {
   );
   const write: Action = {
     type: 'PatchMetadata',
-    target: targetOf(snapshot),
+    target: configRef(snapshot),
     resourceVersion: snapshot.resourceVersion,
     ...(owners && { ownerReferences: owners }),
     ...(Object.keys(annotations).length > 0 && { annotations }),
@@ -153,8 +153,4 @@ function byHand({ snapshot, strangers, users }: SnapshotObservation): Action[] {
   const source = mention({ kind: snapshot.kind, name: snapshot.snapshot.source });
   const note = `${mention(snapshot)} is a snapshot of ${source}, and was given an owner by hand (${given.slice(0, 3).join(', ')}); nothing rolls out from a snapshot: undo that, and set the owner of ${source}`;
   return [warn(snapshot, { reason: REASONS.snapshotOwned, note })];
-}
-
-function targetOf(snapshot: ConfigObject) {
-  return refOf({ apiVersion: 'v1', ...snapshot });
 }

@@ -5,11 +5,7 @@ import type { Decision } from './decide.ts';
 import { REASONS, SOURCE_LABEL, sourceLabelValue } from './names.ts';
 import type { Problem } from './opt-in.ts';
 import { snapshotManifest, snapshotNames } from './snapshot.ts';
-import { type ConfigObject, type Content, display, mention, refOf, type Workload } from './types.ts';
-
-export interface SourceContent extends Content {
-  readonly immutable: boolean;
-}
+import { type ConfigObject, type Content, configRef, display, mention, type Workload } from './types.ts';
 
 /** A workload that the source opts in and that references it, with what was decided for it. */
 export interface SourceUser {
@@ -89,7 +85,7 @@ function nameTaken(source: ConfigObject, hash: string, used: string): EventActio
 function labelSource(source: ConfigObject): Action {
   return {
     type: 'PatchMetadata',
-    target: refOf({ apiVersion: 'v1', ...source }),
+    target: configRef(source),
     labels: { [SOURCE_LABEL]: sourceLabelValue(source.name) },
     why: 'its snapshots carry the same label',
   };
@@ -102,7 +98,7 @@ export function warn(object: ConfigObject, { reason, note }: Problem): EventActi
     severity: 'Warning',
     reason,
     note,
-    regarding: refOf({ apiVersion: 'v1', ...object }),
+    regarding: configRef(object),
     once: true,
   };
 }

@@ -7,7 +7,7 @@ import { type Decision, decide, type Pins, type SourceView } from './decide.ts';
 import { tidyHistory } from './history.ts';
 import { AFTER_REVISION_LABEL, MANAGED_LABEL, REASONS } from './names.ts';
 import { type Pacing, settleMsLeft, throttleMs } from './pacing.ts';
-import { display, mention, type ObjectRef, type Revision, refOf, type Workload } from './types.ts';
+import { configRef, display, mention, type Revision, refOf, type Workload } from './types.ts';
 
 export interface WorkloadObservation {
   readonly workload: Workload;
@@ -94,14 +94,10 @@ function pinActions(workload: Workload, decisions: readonly Decision[], newest: 
     reason: cause === undefined ? REASONS.repinned : REASONS.rolledOut,
     note: why,
     regarding: refOf(workload),
-    ...(rolling[0] && { related: sourceRef(workload, rolling[0].source) }),
+    ...(rolling[0] && { related: configRef({ ...rolling[0].source, namespace: workload.namespace }) }),
     once: false,
   };
   return [patch, event];
-}
-
-function sourceRef({ namespace }: Workload, { kind, name, uid }: SourceView): ObjectRef {
-  return { apiVersion: 'v1', kind, namespace, name, uid };
 }
 
 const newestNumber = (revisions: readonly Revision[]) => Math.max(0, ...revisions.map(({ number }) => number));

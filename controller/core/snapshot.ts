@@ -106,14 +106,13 @@ export function snapshotManifest(
 export function snapshotInfo(
   labels: Readonly<Record<string, string>>,
   annotations: Readonly<Record<string, string>>,
-  recordPrefix: string,
 ): SnapshotInfo | undefined {
   const hash = labels[CONTENT_HASH_LABEL];
   const source = annotations[SOURCE_NAME_ANNOTATION];
   if (labels[MANAGED_BY_LABEL] !== MANAGER || hash === undefined || source === undefined) return undefined;
   const records = Object.entries(annotations)
-    .filter(([key, value]) => key.startsWith(recordPrefix) && /^\d+$/.test(value))
-    .map(([key, value]) => [key.slice(recordPrefix.length), Number(value)] as const);
+    .filter(([key, value]) => key.startsWith(ROLLED_RECORD_PREFIX) && /^\d+$/.test(value))
+    .map(([key, value]) => [key.slice(ROLLED_RECORD_PREFIX.length), Number(value)] as const);
   return {
     source,
     hash,

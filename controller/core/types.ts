@@ -116,3 +116,8 @@ export function refOf(object: ObjectRef): ObjectRef {
   const { apiVersion, kind, namespace, name, uid } = object;
   return { apiVersion, kind, namespace, name, uid };
 }
+
+/** The same for a source or a snapshot, whose projection has no apiVersion: all are of the core group. */
+export function configRef(object: Omit<ObjectRef, 'apiVersion'>): ObjectRef {
+  return refOf({ ...object, apiVersion: 'v1' });
+}

@@ -8,6 +8,7 @@ import { MANAGER } from '../core/names.ts';
 import { findReferences } from '../core/references.ts';
 import type { SnapshotManifest } from '../core/snapshot.ts';
 import type { ObjectRef, Workload } from '../core/types.ts';
+import { messageOf } from '../runtime/failure.ts';
 import type { ResourceName, WorkloadKind } from '../workloads/kind.ts';
 import { projectConfigMap, type RawObject } from '../workloads/raw.ts';
 import { ApiError } from './api-error.ts';
@@ -132,8 +133,7 @@ function toRead(value: unknown): ConfigMapRead {
 
 /** An error of a request, in the application's words. */
 export function translate(error: unknown): ClusterError {
-  if (!(error instanceof ApiError))
-    return new ClusterError('Unavailable', error instanceof Error ? error.message : String(error));
+  if (!(error instanceof ApiError)) return new ClusterError('Unavailable', messageOf(error));
   return new ClusterError(kindOf(error), error.message, error.retryAfterMs);
 }
 

@@ -6,6 +6,7 @@ import { LRUCache } from 'lru-cache';
 import type { EventAction } from '../core/actions.ts';
 import { MANAGER, shorten } from '../core/names.ts';
 import type { ObjectRef } from '../core/types.ts';
+import { messageOf } from '../runtime/failure.ts';
 import type { Log } from '../runtime/log.ts';
 import { ApiError } from './api-error.ts';
 import type { KubeClient } from './client.ts';
@@ -58,7 +59,7 @@ export class EventRecorder {
           reason: event.reason,
           object: `${event.regarding.kind}/${event.regarding.namespace}/${event.regarding.name}`,
         };
-        this.#log('warn', `event not sent: ${error instanceof Error ? error.message : String(error)}`, fields);
+        this.#log('warn', `event not sent: ${messageOf(error)}`, fields);
       }
     }
     this.#sending = undefined;

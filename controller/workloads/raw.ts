@@ -1,6 +1,6 @@
 // Reading raw JSON of the API server: only what a projection needs, and nothing that a newer server may have added.
 
-import { OWNERS_ANNOTATION, ROLLED_RECORD_PREFIX, SOURCE_LABEL } from '../core/names.ts';
+import { OWNERS_ANNOTATION, SOURCE_LABEL } from '../core/names.ts';
 import { snapshotInfo } from '../core/snapshot.ts';
 import type { ConfigObject, OwnerReference } from '../core/types.ts';
 
@@ -52,6 +52,6 @@ export function projectConfigMap(value: unknown): ConfigObject | undefined {
     owners: ownerReferences,
     declaredOwners: annotations[OWNERS_ANNOTATION],
     sourceLabel: labels[SOURCE_LABEL],
-    snapshot: snapshotInfo(labels, annotations, ROLLED_RECORD_PREFIX),
+    snapshot: snapshotInfo(labels, annotations),
   };
 }

@@ -12,6 +12,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { generate } from 'selfsigned';
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import { snapshotNames } from '../../controller/core/snapshot.ts';
+import { makeServiceAccountKubeconfig } from '../../hack/embedded/service-account.ts';
 import { type Controller, env, startController } from '../support/controller.ts';
 import {
   admin,
@@ -24,7 +25,6 @@ import {
   sleep,
   until,
 } from '../support/scenario.ts';
-import { makeServiceAccountKubeconfig } from '../support/service-account.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: answers of the API server, read as they come
 type Json = any;

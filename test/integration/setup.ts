@@ -1,13 +1,12 @@
 // Before all integration tests: a real cluster, the executables, and the rules under which the controller runs.
 
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseAllDocuments, stringify } from 'yaml';
 import { up } from '../../hack/embedded/cluster.ts';
-import { kubectlEnvironment, kubectlPath } from '../../hack/embedded/kubectl.ts';
-import { makeServiceAccountKubeconfig } from '../support/service-account.ts';
+import { installRules } from '../../hack/embedded/install.ts';
+import { kubectlPath } from '../../hack/embedded/kubectl.ts';
 
 export default async function setUp(): Promise<void> {
   execFileSync(process.execPath, ['hack/build.ts'], { stdio: 'inherit' });
@@ -20,18 +19,5 @@ export default async function setUp(): Promise<void> {
     TEST_AUDIT_LOG: cluster.auditLog,
     TEST_KUBECTL: kubectl,
   });
-  // Everything but the Deployment, whose image no node here could pull: the tests run its program themselves.
-  const manifests = parseAllDocuments(readFileSync('manifests/install.yaml', 'utf8')).map((document) =>
-    document.toJSON(),
-  );
-  const rules = manifests.filter(({ kind }) => kind !== 'Deployment').map((manifest) => stringify(manifest));
-  const env = kubectlEnvironment(cluster.kubeconfig);
-  execFileSync(kubectl, ['apply', '-f', '-'], { env, input: rules.join('---\n') });
-  const kubeconfig = join(dataDir, 'controller.kubeconfig');
-  writeFileSync(
-    kubeconfig,
-    makeServiceAccountKubeconfig(kubectl, cluster.kubeconfig, 'config-rollout', 'config-rollout'),
-    { mode: 0o600 },
-  );
-  process.env['TEST_CONTROLLER_KUBECONFIG'] = kubeconfig;
+  process.env['TEST_CONTROLLER_KUBECONFIG'] = installRules(kubectl, cluster.kubeconfig, dataDir).kubeconfig;
 }

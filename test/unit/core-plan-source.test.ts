@@ -164,18 +164,22 @@ describe('an object is the snapshot of a content', () => {
 
   const labels = { 'app.kubernetes.io/managed-by': 'config-rollout', 'configrollout.dev/content-hash': H1 };
   const annotations = { 'configrollout.dev/source-name': 'foo' };
-  const read = (edited: object, other: object = annotations) =>
-    snapshotInfo({ ...labels, ...edited }, { ...other }, 'rolled/');
+  const read = (edited: object, other: object = annotations) => snapshotInfo({ ...labels, ...edited }, { ...other });
 
   test('only when every mark is there, and it is ours', () => {
     expect(read({})).toMatchObject({ source: 'foo', hash: H1 });
     expect(read({ 'app.kubernetes.io/managed-by': 'Helm' })).toBeUndefined();
     expect(read({}, {})).toBeUndefined();
-    expect(snapshotInfo({ 'app.kubernetes.io/managed-by': 'config-rollout' }, annotations, 'rolled/')).toBeUndefined();
+    expect(snapshotInfo({ 'app.kubernetes.io/managed-by': 'config-rollout' }, annotations)).toBeUndefined();
   });
 
   test('and its records are what has a number for a value', () => {
-    const records = { 'rolled/uid-1': '7', 'rolled/uid-2': 'x', 'rolled/uid-3': '-1', 'other/uid-4': '8' };
+    const records = {
+      'rolled.configrollout.dev/uid-1': '7',
+      'rolled.configrollout.dev/uid-2': 'x',
+      'rolled.configrollout.dev/uid-3': '-1',
+      'other/uid-4': '8',
+    };
     expect(read({}, { ...annotations, ...records })?.records).toEqual({ 'uid-1': 7 });
   });
 });

@@ -2,7 +2,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { parse, stringify } from 'yaml';
-import { kubectlEnvironment } from '../../hack/embedded/kubectl.ts';
+import { kubectlEnvironment } from './kubectl.ts';
 
 /** The admin's kubeconfig with its user replaced by a token of the ServiceAccount; YAML. */
 export function makeServiceAccountKubeconfig(kubectl: string, admin: string, namespace: string, name: string): string {
