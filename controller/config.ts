@@ -14,6 +14,12 @@ export interface Config {
   readonly logLevel: LogLevelName;
   readonly logFormat: 'json' | 'text';
   readonly dryRun: boolean;
+  /** Undefined: admission is not served. */
+  readonly webhookPort: number | undefined;
+  /** Who makes the certificate of the admission server: the controller, or somebody else, such as cert-manager. */
+  readonly webhookCertificates: 'managed' | 'external';
+  /** How long admission is served after a SIGTERM. */
+  readonly shutdownDelayMs: number;
 }
 
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
@@ -56,7 +62,12 @@ export function readConfig(
       ? value
       : env[`${ENV_PREFIX}${flag.replaceAll('-', '_').toUpperCase()}`] || undefined;
   };
-  const read = <T>(flag: string, fallback: T, convert: (value: string) => T | undefined, expected: string): T => {
+  const read = <T, F>(
+    flag: string,
+    fallback: F,
+    convert: (value: string) => T | undefined,
+    expected: string,
+  ): T | F => {
     const value = text(flag);
     if (value === undefined) return fallback;
     const converted = convert(value);
@@ -68,6 +79,9 @@ export function readConfig(
     (value: string) =>
       allowed.find((candidate) => candidate === value);
   const config: Config = {
+    webhookPort: read('webhook-port', undefined, between(1, 65_535), 'a port from 1 to 65535'),
+    webhookCertificates: read('webhook-certificates', 'managed', oneOf('managed', 'external'), 'managed or external'),
+    shutdownDelayMs: read('shutdown-delay', 0, duration, 'a duration such as 5s (24h at most)'),
     kubeconfig: text('kubeconfig'),
     context: text('context'),
     namespaces: read('namespaces', [], namespaces, 'a comma-separated list of namespaces'),
@@ -107,7 +121,7 @@ function parse(argv: readonly string[], version: string): Record<string, unknown
     .addOption(
       option(
         '--settle <duration>',
-        'how long the sources of one workload have to be quiet before they roll out together (default: 1s)',
+        'how long the sources of a workload have to be quiet before they roll out: what is applied together rolls out together (default: 1s)',
       ),
     )
     .addOption(
@@ -115,6 +129,14 @@ function parse(argv: readonly string[], version: string): Record<string, unknown
     )
     .addOption(option('--log-level <level>', `${LOG_LEVELS.join(', ')} (default: info)`))
     .addOption(option('--log-format <format>', 'json or text (default: text)'))
+    .addOption(option('--webhook-port <port>', 'port of the admission server (default: admission is not served)'))
+    .addOption(
+      option(
+        '--webhook-certificates <mode>',
+        'managed: made, rotated and made known by the controller; external: only read from the Secret config-rollout-webhook-tls (default: managed)',
+      ),
+    )
+    .addOption(option('--shutdown-delay <duration>', 'how long admission is served after a SIGTERM (default: 0s)'))
     .addOption(option('--dry-run', 'print what would be done, and write nothing'))
     .version(version, '--version', 'print the version')
     .addHelpText(

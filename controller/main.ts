@@ -6,6 +6,7 @@ import { applyTo, dryRun } from './app/apply.ts';
 import { ContentIndex } from './app/content-index.ts';
 import { runControllers } from './app/controllers.ts';
 import { Observer } from './app/observe.ts';
+import { AdmissionObserver } from './app/observe-admission.ts';
 import { Reconciler } from './app/reconcile.ts';
 import { connect, makeQueues } from './app/triggers.ts';
 import { World } from './app/world.ts';
@@ -17,6 +18,7 @@ import { loadKubeConfig } from './kube/kubeconfig.ts';
 import { reflectorsOf } from './kube/reflectors.ts';
 import { makeLog } from './logger.ts';
 import { messageOf } from './runtime/failure.ts';
+import { serveAdmission } from './serve-admission.ts';
 import { WORKLOAD_KINDS } from './workloads/kinds.ts';
 
 // Less than a pod's default grace period of 30 s, so that an unclean end is ours to report.
@@ -26,10 +28,11 @@ async function main(): Promise<void> {
   const config = readConfig(process.argv.slice(2), process.env, packageJson.version);
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
-  await run(config, stop.signal);
+  await run(config, stop);
 }
 
-async function run(config: Config, stop: AbortSignal): Promise<void> {
+async function run(config: Config, shutDown: AbortController): Promise<void> {
+  const stop = shutDown.signal;
   const log = makeLog(config);
   const { kubeconfig, context } = config;
   const loaded = loadKubeConfig({ env: process.env, ...(kubeconfig && { kubeconfig }), ...(context && { context }) });
@@ -52,7 +55,9 @@ async function run(config: Config, stop: AbortSignal): Promise<void> {
   const where = config.namespaces.length > 0 ? `namespaces ${config.namespaces.join(', ')}` : 'all namespaces';
   log('info', `config-rollout ${packageJson.version} starts on ${where}${config.dryRun ? ' (dry run)' : ''}`);
   const reflectors = reflectorsOf(client, world, config.namespaces, log);
-  const reflecting = reflectors.map((reflector) => reflector.run(stop));
+  // Read on until the last request is answered.
+  const reading = new AbortController();
+  const reflecting = reflectors.map((reflector) => reflector.run(reading.signal));
   const stopped = new Promise<'stopped'>((resolve) =>
     stop.addEventListener('abort', () => resolve('stopped'), { once: true }),
   );
@@ -60,14 +65,30 @@ async function run(config: Config, stop: AbortSignal): Promise<void> {
     Promise.all(reflectors.map(({ synced }) => synced)).then(() => 'synced' as const),
     stopped,
   ]);
-  if (state === 'synced') {
-    log('info', 'caches are complete; working', { configMaps: world.configMaps.size });
-    stop.addEventListener('abort', () => setTimeout(giveUp, DRAIN_MS, log).unref(), { once: true });
-    await runControllers({ world, queues, reconciler }, { concurrency: config.concurrency, log, stop });
+  try {
+    if (state === 'synced') {
+      log('info', 'caches are complete; working', { configMaps: world.configMaps.size });
+      stop.addEventListener('abort', () => setTimeout(giveUp, DRAIN_MS, log).unref(), { once: true });
+      const admissionObserver = new AdmissionObserver(world, index, cluster, Date.now);
+      const { namespace } = loaded;
+      await together(shutDown, [
+        runControllers({ world, queues, reconciler }, { concurrency: config.concurrency, log, stop }),
+        serveAdmission({ world, observer: admissionObserver, apply, client, namespace, log }, config, stop),
+      ]);
+    }
+  } finally {
+    reading.abort();
+    await Promise.all([...reflecting, events.flush()]);
+    client.close();
   }
-  await Promise.all([...reflecting, events.flush()]);
-  client.close();
   log('info', 'stopped');
+}
+
+// A process that does half of its work looks healthy: when one part fails, the others end too.
+async function together(shutDown: AbortController, parts: readonly Promise<void>[]): Promise<void> {
+  for (const part of parts) part.catch(() => shutDown.abort());
+  const ends = await Promise.allSettled(parts);
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
 }
 
 function giveUp(log: ReturnType<typeof makeLog>): void {

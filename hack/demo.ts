@@ -18,6 +18,7 @@ function say(text: string): void {
 
 const kubectl = await kubectlPath();
 const dataDir = mkdtempSync(join(tmpdir(), 'config-rollout-demo-'));
+const controllerLog = join(dataDir, 'controller.log');
 const started = performance.now();
 console.log(
   'This brings up a real Kubernetes cluster on this machine, and shows on it how a ConfigMap rolls out and rolls back.',
@@ -28,7 +29,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => cleanUp().then(() => process.exit(130)));
 try {
   const cluster = await up({ dataDir, node: true, log: (line) => console.log(`  ${line}`) });
-  stopController = await startController(cluster);
+  await startController(cluster);
   await show(cluster);
 } finally {
   await cleanUp();
@@ -43,22 +44,22 @@ async function cleanUp(): Promise<void> {
   console.log(`\nThe cluster is gone again. All that took ${Math.round((performance.now() - started) / 1000)} s.`);
 }
 
-/** Installs the rules of manifests/install.yaml, and runs the controller under its ServiceAccount. */
-async function startController({ kubeconfig }: Cluster): Promise<() => Promise<void>> {
+/** Installs manifests/install.yaml but for its Deployment, and runs the controller beside the cluster. */
+async function startController({ kubeconfig }: Cluster): Promise<void> {
   say(
-    'The controller gets the namespace, ServiceAccount and RBAC rules of manifests/install.yaml, and runs with that token.',
+    "The controller gets all of manifests/install.yaml but a pod: it runs on this machine, with its ServiceAccount's token.",
   );
-  const { printed, kubeconfig: own } = installRules(kubectl, kubeconfig, dataDir);
+  const { printed, kubeconfig: own, webhookPort } = await installRules(kubectl, kubeconfig, dataDir);
   console.log(printed.trimEnd());
-  const log = openSync(join(dataDir, 'controller.log'), 'w');
-  const child = spawn(process.execPath, ['dist/config-rollout-controller', '--kubeconfig', own], {
-    stdio: ['ignore', log, log],
-  });
+  const log = openSync(controllerLog, 'w');
+  const flags = ['--kubeconfig', own, '--webhook-port', String(webhookPort)];
+  const child = spawn(process.execPath, ['dist/config-rollout-controller', ...flags], { stdio: ['ignore', log, log] });
   const exited = once(child, 'exit');
-  return async () => {
+  stopController = async () => {
     child.kill('SIGTERM');
     await exited;
   };
+  await until(() => readFileSync(controllerLog, 'utf8').includes('admission is served'));
 }
 
 type Run = (command: string, lines?: number) => void;
@@ -66,11 +67,13 @@ type Run = (command: string, lines?: number) => void;
 async function show({ kubeconfig, node }: Cluster): Promise<void> {
   const isReal = node !== 'stand-in';
   const run = shell(kubeconfig);
-  const file = join(dataDir, 'shop.yaml');
-  writeFileSync(file, manifest());
+  const source = join(dataDir, 'configmap.yaml');
+  const workload = join(dataDir, 'deployment.yaml');
+  writeFileSync(source, configMap());
+  writeFileSync(workload, deployment());
 
   say('1. An ordinary ConfigMap, and an ordinary Deployment that mounts it.');
-  run(`kubectl apply -f ${file}`);
+  run(`kubectl apply -f ${source} -f ${workload}`);
   rolledOut(run);
 
   say('2. Opt in: the Deployment becomes the owner of the ConfigMap.');
@@ -97,8 +100,14 @@ async function show({ kubeconfig, node }: Cluster): Promise<void> {
   console.log('The source keeps its newer content; the undo sticks until the source changes again:');
   run('kubectl get configmap shop -o \'jsonpath={.data.greeting}{"\\n"}\'');
 
+  say('5. Apply the same manifest of the Deployment again, as a pipeline would. It still names the ConfigMap itself.');
+  run(`kubectl apply -f ${workload}`);
+  console.log('Admission pinned it in the same request: nothing rolled, and the undo stays.');
+  run('kubectl get deployment shop -o \'jsonpath={.spec.template.spec.volumes}{"\\n"}\'');
+  run('kubectl get replicasets');
+
   say(
-    '5. Three more changes. The Deployment keeps two old revisions (revisionHistoryLimit: 2), and so two old configs.',
+    '6. Three more changes. The Deployment keeps two old revisions (revisionHistoryLimit: 2), and so two old configs.',
   );
   for (const word of ['Good morning', 'Good day', 'Good night']) {
     const before = pinned(kubeconfig);
@@ -158,21 +167,24 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) {
     if (performance.now() > end)
       throw new Error(
-        `waited for a minute in vain; the controller's log: ${join(dataDir, 'controller.log')}\n${readFileSync(join(dataDir, 'controller.log'), 'utf8')}`,
+        `waited for a minute in vain; the controller's log: ${controllerLog}\n${readFileSync(controllerLog, 'utf8')}`,
       );
     await new Promise((wake) => setTimeout(wake, 200));
   }
 }
 
-function manifest(): string {
+function configMap(): string {
   return `apiVersion: v1
 kind: ConfigMap
 metadata:
   name: shop
 data:
   greeting: Hello
----
-apiVersion: apps/v1
+`;
+}
+
+function deployment(): string {
+  return `apiVersion: apps/v1
 kind: Deployment
 metadata:
   name: shop

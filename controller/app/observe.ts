@@ -2,16 +2,16 @@
 // are one GET of a source whose version is new, and one of a snapshot that is about to be mounted without having been
 // made, or seen, by this process.
 
-import { decide, referencesTo, type SourceView } from '../core/decide.ts';
+import { decide, referencesTo } from '../core/decide.ts';
 import { REASONS, readRolled, sourceLabelValue } from '../core/names.ts';
 import { optIns, problemOf } from '../core/opt-in.ts';
 import type { SnapshotObservation } from '../core/plan-snapshot.ts';
 import { awaitsSnapshot, type SourceObservation } from '../core/plan-source.ts';
 import type { WorkloadObservation } from '../core/plan-workload.ts';
-import { isSnapshotOf, snapshotNames } from '../core/snapshot.ts';
 import { type ConfigObject, configRef, type ObjectRef, type Workload } from '../core/types.ts';
-import type { ContentIndex, KnownContent } from './content-index.ts';
-import type { ClusterPort, ConfigMapRead } from './ports.ts';
+import type { ContentIndex } from './content-index.ts';
+import type { ClusterPort } from './ports.ts';
+import { SourceViews } from './source-views.ts';
 import { isSnapshot, type World } from './world.ts';
 
 export type IsSlowed = (workload: Workload, now: number) => boolean;
@@ -19,7 +19,7 @@ export type IsSlowed = (workload: Workload, now: number) => boolean;
 export class Observer {
   readonly #world: World;
   readonly #index: ContentIndex;
-  readonly #port: ClusterPort;
+  readonly #views: SourceViews;
   readonly #now: () => number;
   readonly #isDryRun: boolean;
 
@@ -27,7 +27,7 @@ export class Observer {
   constructor(world: World, index: ContentIndex, port: ClusterPort, now: () => number, isDryRun = false) {
     this.#world = world;
     this.#index = index;
-    this.#port = port;
+    this.#views = new SourceViews(world, index, port, now);
     this.#now = now;
     this.#isDryRun = isDryRun;
   }
@@ -54,7 +54,7 @@ export class Observer {
     };
     if (workloads.length === 0) return { ...nothing, source: cached };
 
-    const found = await this.#content(cached);
+    const found = await this.#views.content(cached);
     if (found === undefined) return undefined;
     const { known, source } = found;
     let { read } = found;
@@ -68,13 +68,13 @@ export class Observer {
     let users = look();
     if (!known.immutable && users.some(awaitsSnapshot)) {
       // Finding a forged or broken one changes which name is free; there are as many names as it can take turns.
-      while (await this.#verifyExisting(source, known.hash)) users = look();
+      while (await this.#views.verifyExisting(source, known.hash)) users = look();
       if (users.some(awaitsSnapshot)) {
-        read ??= await this.#port.readConfigMap(source.namespace, source.name);
-        if (read === undefined || this.#learn(read).hash !== known.hash) return undefined;
+        read ??= await this.#views.readAgain(source, known.hash);
+        if (read === undefined) return undefined;
       }
     }
-    const namesTaken = this.#snapshot(source, known.hash) === undefined;
+    const namesTaken = this.#views.snapshot(source, known.hash) === undefined;
     return {
       source: this.#labelled(read?.object ?? source),
       problems,
@@ -105,8 +105,8 @@ export class Observer {
         referencesTo(workload.references, source, pins).length > 0 ||
         readRolled(workload.labels, source.kind, source.name) !== undefined,
     );
-    const views = (await Promise.all(relevant.map((source) => this.#viewWithKeys(workload, source)))).map((view) =>
-      this.#isDryRun && view.snapshot ? { ...view, snapshot: { ...view.snapshot, ready: true } } : view,
+    const views = (await Promise.all(relevant.map((source) => this.#views.viewWithKeys(workload, source)))).map(
+      (view) => (this.#isDryRun && view.snapshot ? { ...view, snapshot: { ...view.snapshot, ready: true } } : view),
     );
     return { workload, sources: views, revisions, pins, now: this.#now() };
   }
@@ -159,86 +159,10 @@ export class Observer {
     return referencesTo(workload.references, source, pins).length > 0;
   }
 
-  async #content(
-    source: ConfigObject,
-  ): Promise<{ known: KnownContent; source: ConfigObject; read?: ConfigMapRead } | undefined> {
-    const known = this.#index.peek(source);
-    if (known) return { known, source };
-    const made = this.#world
-      .snapshotsOf(source.namespace, source.name)
-      .find(
-        ({ snapshot }) =>
-          snapshot.sourceUid === source.uid && snapshot.sourceResourceVersion === source.resourceVersion,
-      );
-    if (made) return { known: this.#index.learnFromSnapshot(source, made.snapshot.hash, this.#now()), source };
-    const read = await this.#port.readConfigMap(source.namespace, source.name);
-    return read && { known: this.#learn(read), source: read.object, read };
-  }
-
-  #learn(read: ConfigMapRead): KnownContent {
-    // What was read may be newer than what the watch has shown.
-    const known = this.#index.learn(read, this.#now());
-    this.#world.configMaps.noteWrite(read.object);
-    return known;
-  }
-
   #decision(workload: Workload, source: ConfigObject) {
     const revisions = this.#world.revisionsOf(workload);
     const pins = this.#world.pins(workload.namespace, [workload, ...revisions], [source]);
-    return decide(workload, this.#view(workload, source), revisions, pins);
-  }
-
-  #view(workload: Workload, source: ConfigObject): SourceView {
-    const known = this.#index.peek(source);
-    return {
-      kind: source.kind,
-      name: source.name,
-      uid: source.uid,
-      hash: known?.hash,
-      snapshot: known && this.#snapshot(source, known.hash),
-      recorded: this.#world.recordedHash(source, workload),
-      since: known?.since ?? 0,
-      changedKeys: undefined,
-    };
-  }
-
-  // The keys that changed, for the change cause; costs a read only when the old content was never seen by this process.
-  async #viewWithKeys(workload: Workload, source: ConfigObject): Promise<SourceView> {
-    const view = this.#view(workload, source);
-    const rolled = readRolled(workload.labels, source.kind, source.name)?.hash ?? view.recorded;
-    if (view.hash === undefined || rolled === undefined || rolled === view.hash) return view;
-    const keys = this.#index.changedKeys(source, rolled, view.hash);
-    if (keys) return { ...view, changedKeys: keys };
-    const old = this.#world.snapshotsOf(source.namespace, source.name).find(({ snapshot }) => snapshot.hash === rolled);
-    const read = old && (await this.#port.readConfigMap(old.namespace, old.name));
-    if (read) this.#index.verify(read);
-    return { ...view, changedKeys: this.#index.changedKeys(source, rolled, view.hash) };
-  }
-
-  /** The snapshot of a content: the one that exists, or else the first name that is free; undefined when none is. */
-  #snapshot(source: ConfigObject, hash: string): { name: string; ready: boolean; uid?: string } | undefined {
-    const names = snapshotNames(source.name, hash).map((name) => ({
-      name,
-      object: this.#world.configMap(source.namespace, name),
-    }));
-    for (const { name, object } of names) {
-      if (object && isSnapshotOf(object, source.name, hash) && this.#index.verdict(object.uid) !== false) {
-        return { name, ready: this.#index.verdict(object.uid) === true, uid: object.uid };
-      }
-    }
-    const free = names.find(({ object }) => object === undefined);
-    return free && { name: free.name, ready: false };
-  }
-
-  // True when there was something to verify.
-  async #verifyExisting(source: ConfigObject, hash: string): Promise<boolean> {
-    const found = this.#snapshot(source, hash);
-    if (found?.uid === undefined || found.ready) return false;
-    const read = await this.#port.readConfigMap(source.namespace, found.name);
-    if (read === undefined) return false;
-    this.#world.configMaps.noteWrite(read.object);
-    this.#index.verify(read);
-    return read.object.uid === found.uid;
+    return decide(workload, this.#views.view(workload, source), revisions, pins);
   }
 
   #owners(snapshot: ConfigObject): readonly Workload[] {

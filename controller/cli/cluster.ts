@@ -17,12 +17,14 @@ export interface WriteOptions {
   readonly dryRun: boolean;
 }
 
-/** One namespace of a cluster. All methods throw ServerError, and nothing else. */
+/** One namespace of a cluster, and what is in none. All methods throw ServerError, and nothing else. */
 export interface Cluster {
   readonly namespace: string;
   get(resource: ResourceName, name: string): Promise<Json>;
   /** The object's metadata alone, in the fields of the object. */
   getMetadata(resource: ResourceName, name: string): Promise<Json>;
+  /** The same of an object that is in no namespace. */
+  getClusterScopedMetadata(resource: ResourceName, name: string): Promise<Json>;
   create(resource: ResourceName, body: Json, options: WriteOptions): Promise<Json>;
   patch(resource: ResourceName, name: string, patch: Patch, options: WriteOptions): Promise<Json>;
 }

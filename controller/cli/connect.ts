@@ -17,6 +17,8 @@ export interface ConnectOptions {
   readonly userAgent: string;
   /** Hears of each request, when -v asks for it. */
   readonly trace: (line: string) => void;
+  /** Hears what the API server warns of, each text once. */
+  readonly warn: (text: string) => void;
 }
 
 type Method = 'GET' | 'POST' | 'PATCH';
@@ -30,7 +32,9 @@ export function connect(flags: ConnectionFlags, options: ConnectOptions): Cluste
   const timeoutMs = requestTimeoutOf(flags);
   const headers = impersonation(flags);
   const loaded = load(flags, options.env);
-  const client = new KubeClient(override(loaded.config, flags), { userAgent: options.userAgent, headers });
+  const { userAgent } = options;
+  const onWarning = once(options.warn);
+  const client = new KubeClient(override(loaded.config, flags), { userAgent, headers, onWarning });
   const trace = Number(flags.v ?? 0) >= TRACE_LEVEL ? options.trace : () => undefined;
   const namespace = flags.namespace || loaded.namespace;
 
@@ -53,6 +57,8 @@ export function connect(flags: ConnectionFlags, options: ConnectOptions): Cluste
     namespace,
     get: (resource, name) => send('GET', resourcePath(resource, namespace, name)),
     getMetadata: (resource, name) => send('GET', resourcePath(resource, namespace, name), { accept: METADATA_ONLY }),
+    getClusterScopedMetadata: (resource, name) =>
+      send('GET', resourcePath(resource, undefined, name), { accept: METADATA_ONLY }),
     create: (resource: ResourceName, body: Json, write: WriteOptions) =>
       send('POST', resourcePath(resource, namespace), { body, query: query(write) }),
     patch: (resource: ResourceName, name: string, patch: Patch, write: WriteOptions) =>
@@ -61,6 +67,15 @@ export function connect(flags: ConnectionFlags, options: ConnectOptions): Cluste
         contentType: CONTENT_TYPES[patch.type],
         query: query(write),
       }),
+  };
+}
+
+// A retried read and a write that follows it are warned of alike.
+function once(tell: (text: string) => void): (text: string) => void {
+  const told = new Set<string>();
+  return (text) => {
+    if (!told.has(text)) tell(text);
+    told.add(text);
   };
 }
 

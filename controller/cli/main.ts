@@ -2,7 +2,7 @@
 // command it is, it reads from the name that it was called by.
 
 import packageJson from '../../package.json' with { type: 'json' };
-import type { Shell } from './command.ts';
+import { type Shell, warn } from './command.ts';
 import { runProgram } from './program.ts';
 
 const shell: Shell = {
@@ -16,6 +16,7 @@ const shell: Shell = {
       env: process.env,
       userAgent: `kubectl-config_rollout/${packageJson.version}`,
       trace: (line) => void process.stderr.write(`${line}\n`),
+      warn: (text) => warn(shell, [text]),
     });
   },
 };

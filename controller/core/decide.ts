@@ -2,7 +2,7 @@
 // asks it about an object that is about to be stored.
 
 import { AFTER_REVISION_LABEL, type Rolled, readRolled, rolledHashLabel, rolledValue } from './names.ts';
-import type { Reference, Revision, SourceKind, Workload } from './types.ts';
+import type { Reference, Revision, SourceKind, TemplateInfo, Workload } from './types.ts';
 
 /** What is known of a name that may be a pin. */
 export interface Pin {
@@ -50,17 +50,20 @@ export interface Decision {
   readonly label: { readonly key: string; readonly value: string } | undefined;
 }
 
-/**
- * Decides on one source of one workload; docs/semantics.md has the table.
- *
- * @param hold true while a rollout that is due has to wait: raw references are pinned to what ran before.
- */
+export interface Circumstances {
+  /** A rollout that is due has to wait: raw references are pinned to what ran before. */
+  readonly hold?: boolean;
+  /** What an update is about to replace; only admission sees it. */
+  readonly replaced?: TemplateInfo | undefined;
+}
+
+/** Decides on one source of one workload; docs/semantics.md has the table. */
 export function decide(
   workload: Workload,
   source: SourceView,
   revisions: readonly Revision[],
   pins: Pins,
-  hold = false,
+  { hold = false, replaced }: Circumstances = {},
 ): Decision {
   const labelled = readRolled(workload.labels, source.kind, source.name);
   const rolled = labelled?.hash ?? source.recorded;
@@ -75,7 +78,7 @@ export function decide(
   const rolls = rolled !== source.hash;
   if (!rolls || hold) {
     const since = rolls ? revisions : revisionsSinceRoll(workload, revisions);
-    const before = labelled?.unreferenced ? undefined : newestPin(since, source, pins);
+    const before = labelled?.unreferenced ? () => undefined : formerPin(source, pins, since, replaced);
     return { ...none, rolls, ...keep(source, references, pins, { labelled, rolled, before, hold }) };
   }
   const current = source.snapshot?.name;
@@ -84,22 +87,27 @@ export function decide(
   return { ...none, rolls, needsSnapshot: true, changes, label };
 }
 
+type FormerPin = (reference: Reference) => string | undefined;
+
 // Pins stay, whatever they name; raw references go back to what ran before.
 function keep(
   source: SourceView,
   references: readonly Reference[],
   pins: Pins,
-  was: { labelled: Rolled | undefined; rolled: string | undefined; before: string | undefined; hold: boolean },
+  was: { labelled: Rolled | undefined; rolled: string | undefined; before: FormerPin; hold: boolean },
 ): Pick<Decision, 'needsSnapshot' | 'changes' | 'label'> {
   const { labelled, rolled, before, hold } = was;
   const current = source.snapshot?.name;
   const raw = references.filter((reference) => reference.name === source.name);
-  const target = before ?? (hold ? undefined : current);
+  const changes = raw.flatMap((reference) => {
+    const target = before(reference) ?? (hold ? undefined : current);
+    return target === undefined ? [] : repoint([reference], target);
+  });
   const lost = references.some(({ name }) => name === current && pins.get(name)?.exists === false);
   const isNews = labelled === undefined || (labelled.unreferenced && raw.length > 0);
   return {
-    needsSnapshot: (raw.length > 0 && before === undefined) || lost,
-    changes: target === undefined ? [] : repoint(raw, target),
+    needsSnapshot: raw.some((reference) => before(reference) === undefined) || lost,
+    changes,
     label: isNews && rolled !== undefined && !hold ? labelOf(source, { hash: rolled, unreferenced: false }) : undefined,
   };
 }
@@ -125,19 +133,24 @@ function revisionsSinceRoll(workload: Workload, revisions: readonly Revision[]):
   return revisions.filter(({ number }) => number > newestThen);
 }
 
-// While the workload is undone, its newest pinned revision is the undone one: an apply of the raw manifest keeps it.
-function newestPin(revisions: readonly Revision[], source: SourceView, pins: Pins): string | undefined {
-  const pinned = revisions
-    .map((revision) => ({
-      number: revision.number,
-      name: revision.references.find(({ kind, name }) => {
-        const pin = pins.get(name);
-        return kind === source.kind && pin?.source === source.name && pin.exists;
-      })?.name,
-    }))
-    .filter(({ name }) => name !== undefined)
-    .sort((a, b) => b.number - a.number);
-  return pinned[0]?.name;
+// What was pinned in the same place of the template that is being replaced, or else anywhere in it; where that is not
+// known, what the newest pinned revision names: while the workload is undone, that is the undone one.
+function formerPin(
+  source: SourceView,
+  pins: Pins,
+  revisions: readonly Revision[],
+  replaced: TemplateInfo | undefined,
+): FormerPin {
+  const pinsIn = (template: TemplateInfo) =>
+    template.references.filter(({ kind, name }) => {
+      const pin = pins.get(name);
+      return kind === source.kind && pin?.source === source.name && pin.exists;
+    });
+  const newestFirst = [...revisions].sort((a, b) => b.number - a.number);
+  const templates = replaced ? [replaced, ...newestFirst] : newestFirst;
+  const anywhere = templates.flatMap(pinsIn)[0]?.name;
+  const inPlace = new Map(replaced && pinsIn(replaced).map(({ pointer, name }) => [pointer, name]));
+  return ({ pointer }) => inPlace.get(pointer) ?? anywhere;
 }
 
 function repoint(references: readonly Reference[], to: string): Change[] {

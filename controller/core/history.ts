@@ -58,7 +58,8 @@ function dropCause(workload: Workload): Action {
   };
 }
 
-function sameTemplate(a: TemplateInfo, b: TemplateInfo): boolean {
+/** True when a template mounts the same names in the same places, and is the same otherwise. */
+export function sameTemplate(a: TemplateInfo, b: TemplateInfo): boolean {
   return a.shape === b.shape && matches(a.references, b.references, (x, y) => x.name === y.name);
 }
 

@@ -1,12 +1,13 @@
 // One workload: pin it to its sources' content, and keep its history such that an undo lands where a person expects.
 
-import { escapePathComponent, type Operation } from 'fast-json-patch';
+import type { Operation } from 'fast-json-patch';
 import { type Action, NOTHING, type Plan } from './actions.ts';
-import { causeAnnotations, causeOf, mayWriteCause } from './cause.ts';
+import { causeOf } from './cause.ts';
 import { type Decision, decide, type Pins, type SourceView } from './decide.ts';
 import { tidyHistory } from './history.ts';
-import { AFTER_REVISION_LABEL, MANAGED_LABEL, REASONS } from './names.ts';
+import { REASONS } from './names.ts';
 import { type Pacing, settleMsLeft, throttleMs } from './pacing.ts';
+import { causeToWrite, marking, repointing, stateLabels } from './pin-operations.ts';
 import { configRef, display, mention, type Revision, refOf, type Workload } from './types.ts';
 
 export interface WorkloadObservation {
@@ -42,17 +43,19 @@ export function planWorkload(observed: WorkloadObservation): WorkloadPlan {
 
   const wanted = sources.map((source) => decide(workload, source, revisions, pins));
   const pending = wanted.some((decision) => decision.rolls);
-  const settle = pending ? settleLeft(observed) : 0;
+  const settle = pending ? settleLeft(observed, wanted) : 0;
   if (settle > 0) return { ...waiting, pending, requeueAfterMs: settle };
 
   const throttle = pending ? throttleMs(pacing.bucket, now) : 0;
   const slowed = throttle > 0;
-  const decisions = slowed ? sources.map((source) => decide(workload, source, revisions, pins, true)) : wanted;
+  const decisions = slowed
+    ? sources.map((source) => decide(workload, source, revisions, pins, { hold: true }))
+    : wanted;
   // A pin must never name a copy that is not there. Making it ends with another look at this workload.
   if (decisions.some((decision) => decision.needsSnapshot && decision.source.snapshot?.ready !== true)) {
     return { ...waiting, pending, awaitsSnapshot: true };
   }
-  const pinning = pinActions(workload, decisions, newestNumber(revisions));
+  const pinning = pinActions(workload, decisions, revisions);
   const actions = [
     ...pinning,
     ...(slowed && !pacing.slowed ? [slowedEvent(workload, wanted, throttle)] : []),
@@ -64,19 +67,17 @@ export function planWorkload(observed: WorkloadObservation): WorkloadPlan {
   return { actions, pending, rolls, slowed, ...(slowed && { requeueAfterMs: throttle }) };
 }
 
-function settleLeft({ sources, pacing, settleMs, now }: WorkloadObservation): number {
-  if (sources.length < 2) return 0;
+// The first snapshot of an only source has nothing to wait for. Any other change may be part of one apply, that is about
+// to change another source, or the workload itself.
+function settleLeft({ sources, pacing, settleMs, now }: WorkloadObservation, wanted: readonly Decision[]): number {
+  if (sources.length < 2 && wanted.every(({ rolled }) => rolled === undefined)) return 0;
   const lastChange = Math.max(...sources.map((source) => source.since));
   return settleMsLeft(lastChange, pacing.pendingSince ?? now, settleMs, now);
 }
 
-function pinActions(workload: Workload, decisions: readonly Decision[], newest: number): Action[] {
+function pinActions(workload: Workload, decisions: readonly Decision[], revisions: readonly Revision[]): Action[] {
   const changes = decisions.flatMap((decision) => decision.changes);
-  const labels: Record<string, string> = Object.fromEntries(
-    decisions.flatMap(({ label }) => (label ? [[label.key, label.value]] : [])),
-  );
-  // Revisions from before the rollout do not say what ran since.
-  if (decisions.some(({ rolls, label }) => rolls && label)) labels[AFTER_REVISION_LABEL] = `${newest}`;
+  const labels = stateLabels(workload, decisions, revisions);
   if (changes.length === 0 && Object.keys(labels).length === 0) return [];
   const rolling = decisions.filter((decision) => decision.rolls && decision.label && decision.changes.length > 0);
   const cause = rolling.length > 0 ? causeOf(rolling) : undefined;
@@ -100,8 +101,6 @@ function pinActions(workload: Workload, decisions: readonly Decision[], newest: 
   return [patch, event];
 }
 
-const newestNumber = (revisions: readonly Revision[]) => Math.max(0, ...revisions.map(({ number }) => number));
-
 function whyPatched(decisions: readonly Decision[], cause: string | undefined, changes: number): string {
   const pinned = [...new Set(decisions.flatMap((decision) => decision.changes.map(({ to }) => `configmap/${to}`)))];
   if (cause !== undefined) return `${cause}; pinned to ${pinned.join(', ')}`;
@@ -118,37 +117,16 @@ function operations(
   labels: Readonly<Record<string, string>>,
   cause: string | undefined,
 ): Operation[] {
-  const all = workload.labels[MANAGED_LABEL] === undefined ? { ...labels, [MANAGED_LABEL]: 'owned' } : labels;
-  const annotations = cause !== undefined && mayWriteCause(workload) ? causeAnnotations(cause) : {};
-  const replaces = decisions.flatMap((decision) =>
-    decision.changes.flatMap(({ pointer, from, to }): Operation[] => {
-      const path = `${workload.templatePointer}${pointer}`;
-      return [
-        { op: 'test', path, value: from },
-        { op: 'replace', path, value: to },
-      ];
-    }),
-  );
+  const annotations = causeToWrite(workload, cause);
   // Labels and annotations do not count up the generation: making the whole map needs a stronger guard.
   const makesMap = !workload.hasLabels || (!workload.hasAnnotations && Object.keys(annotations).length > 0);
   return [
     { op: 'test', path: '/metadata/uid', value: workload.uid },
     { op: 'test', path: '/metadata/generation', value: workload.generation },
     ...(makesMap ? [{ op: 'test', path: '/metadata/resourceVersion', value: workload.resourceVersion } as const] : []),
-    ...replaces,
-    ...setAll('/metadata/labels', workload.hasLabels, all),
-    ...setAll('/metadata/annotations', workload.hasAnnotations, annotations),
+    ...repointing(workload, decisions),
+    ...marking(workload, labels, annotations),
   ];
-}
-
-function setAll(path: string, exists: boolean, entries: Readonly<Record<string, string>>): Operation[] {
-  if (Object.keys(entries).length === 0) return [];
-  if (!exists) return [{ op: 'add', path, value: entries }];
-  return Object.entries(entries).map(([key, value]) => ({
-    op: 'add',
-    path: `${path}/${escapePathComponent(key)}`,
-    value,
-  }));
 }
 
 function slowedEvent(workload: Workload, wanted: readonly Decision[], waitMs: number): Action {

@@ -77,6 +77,8 @@ export interface Workload extends Meta, TemplateInfo {
   readonly labels: Readonly<Record<string, string>>;
   readonly hasLabels: boolean;
   readonly hasAnnotations: boolean;
+  /** Annotations that Kubernetes keeps on it, and that no manifest has. */
+  readonly bookkeeping: Readonly<Record<string, string>>;
   readonly cause: string | undefined;
   readonly ownCause: string | undefined;
 }

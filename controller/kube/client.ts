@@ -19,6 +19,7 @@ import {
   errorFromNetwork,
   errorFromTimeout,
 } from './api-error.ts';
+import { warningTexts } from './warnings.ts';
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
@@ -41,6 +42,8 @@ export interface KubeClientOptions {
   readonly userAgent: string;
   /** Sent with every request: impersonation. Several values of one header are several lines. */
   readonly headers?: Readonly<Record<string, string | string[]>>;
+  /** Hears what the server warns of, with answers of every status; not de-duplicated. */
+  readonly onWarning?: (text: string) => void;
 }
 
 interface Credentials {
@@ -166,12 +169,19 @@ export class KubeClient {
       ...(json === undefined ? {} : { body: json }),
       ...(credentials.auth === undefined ? {} : { auth: credentials.auth }),
     });
+    this.#tellWarnings(response);
     const status = response.statusCode ?? 0;
     if (status >= 200 && status < 300) return response;
     // What was refused may have been rotated meanwhile: read it again next time.
     if (status === 401) this.#credentials = undefined;
     const retryAfter = response.headers['retry-after'];
     throw errorFromAnswer(asked, { status, retryAfter, text: await readText(response) });
+  }
+
+  #tellWarnings({ headersDistinct }: IncomingMessage): void {
+    const { onWarning } = this.#options;
+    if (onWarning === undefined) return;
+    for (const text of warningTexts(headersDistinct['warning'])) onWarning(text);
   }
 
   #currentCredentials(asked: Asked): Promise<Credentials> {

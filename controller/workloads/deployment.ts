@@ -4,7 +4,7 @@ import { CHANGE_CAUSE_ANNOTATION, isOwnWorkloadLabel, OWN_CAUSE_ANNOTATION } fro
 import { inspectTemplate } from '../core/references.ts';
 import type { Revision, Workload } from '../core/types.ts';
 import type { WorkloadKind } from './kind.ts';
-import { projectMeta, rawObject } from './raw.ts';
+import { pick, projectMeta, rawObject } from './raw.ts';
 
 const KIND = { apiVersion: 'apps/v1', kind: 'Deployment', resource: 'deployments' } as const;
 const REVISIONS = { apiVersion: 'apps/v1', kind: 'ReplicaSet', resource: 'replicasets' } as const;
@@ -35,6 +35,7 @@ function project(value: unknown): Workload | undefined {
     labels: Object.fromEntries(Object.entries(labels ?? {}).filter(([key]) => isOwnWorkloadLabel(key))),
     hasLabels: labels !== undefined,
     hasAnnotations: annotations !== undefined,
+    bookkeeping: pick(annotations, [REVISION_ANNOTATION]),
     cause: annotations?.[CHANGE_CAUSE_ANNOTATION],
     ownCause: annotations?.[OWN_CAUSE_ANNOTATION],
   };

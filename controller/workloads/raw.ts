@@ -40,6 +40,11 @@ export function projectMeta({ metadata }: RawObject) {
   return { namespace, name, uid, resourceVersion, deleting: deletionTimestamp !== undefined };
 }
 
+/** The entries of these keys, where there are any. */
+export function pick(from: Readonly<Record<string, string>> = {}, keys: readonly string[]): Record<string, string> {
+  return Object.fromEntries(Object.entries(from).filter(([key]) => keys.includes(key)));
+}
+
 /** Projects a ConfigMap, or its metadata alone. */
 export function projectConfigMap(value: unknown): ConfigObject | undefined {
   const raw = rawObject(value);

@@ -1,24 +1,57 @@
-// Installs what manifests/install.yaml grants the controller, for a program that runs beside the cluster: its Deployment
-// names an image that no node here could pull.
+// Installs manifests/install.yaml for a controller that runs beside the cluster: all but its Deployment, which names an
+// image that no node here could pull. The Service of its webhook leads to this machine instead of to its pods.
 
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments, stringify } from 'yaml';
+import { hostAddress } from './host-address.ts';
 import { kubectlEnvironment } from './kubectl.ts';
 import { repositoryRoot } from './paths.ts';
+import { freePorts } from './ports.ts';
 import { makeServiceAccountKubeconfig } from './service-account.ts';
 
 const NAME = 'config-rollout';
 
-/** Applies everything but the Deployment; gives what kubectl printed, and the path of a kubeconfig below `dataDir` with the controller's own token. */
-export function installRules(kubectl: string, admin: string, dataDir: string): { printed: string; kubeconfig: string } {
+export interface Installed {
+  /** What kubectl printed. */
+  readonly printed: string;
+  /** Path of a kubeconfig below the data folder, with the controller's own token and namespace. */
+  readonly kubeconfig: string;
+  /** Where the API server expects the webhook; nothing listens there yet. */
+  readonly webhookPort: number;
+}
+
+/** Can be repeated: the webhook is then expected at another port. */
+export async function installRules(kubectl: string, admin: string, dataDir: string): Promise<Installed> {
+  const { webhook } = await freePorts('webhook');
   const install = readFileSync(join(repositoryRoot, 'manifests/install.yaml'), 'utf8');
   const manifests = parseAllDocuments(install).map((document) => document.toJSON());
-  const rules = manifests.filter(({ kind }) => kind !== 'Deployment').map((manifest) => stringify(manifest));
-  const options = { env: kubectlEnvironment(admin), input: rules.join('---\n'), encoding: 'utf8' } as const;
+  const rules = manifests.flatMap((manifest) => {
+    if (manifest.kind === 'Deployment') return [];
+    return manifest.kind === 'Service' ? withEndpoints(manifest, webhook) : [manifest];
+  });
+  const input = rules.map((rule) => stringify(rule)).join('---\n');
+  const options = { env: kubectlEnvironment(admin), input, encoding: 'utf8' } as const;
   const printed = execFileSync(kubectl, ['apply', '-f', '-'], options);
   const kubeconfig = join(dataDir, 'controller.kubeconfig');
   writeFileSync(kubeconfig, makeServiceAccountKubeconfig(kubectl, admin, NAME, NAME), { mode: 0o600 });
-  return { printed, kubeconfig };
+  return { printed, kubeconfig, webhookPort: webhook };
+}
+
+interface Service {
+  readonly metadata: { readonly name: string; readonly namespace: string };
+  readonly spec: { readonly selector: object; readonly ports: readonly { readonly name: string }[] };
+}
+
+/** A Service without a selector has the endpoints that somebody writes for it. */
+function withEndpoints(service: Service, port: number): object[] {
+  const { selector, ...spec } = service.spec;
+  const { name, namespace } = service.metadata;
+  const ports = spec.ports.map((of) => ({ name: of.name, port }));
+  const subsets = [{ addresses: [{ ip: hostAddress() }], ports }];
+  return [
+    { ...service, spec },
+    { apiVersion: 'v1', kind: 'Endpoints', metadata: { name, namespace }, subsets },
+  ];
 }

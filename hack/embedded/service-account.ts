@@ -10,6 +10,8 @@ export function makeServiceAccountKubeconfig(kubectl: string, admin: string, nam
   const run = (...args: string[]) => execFileSync(kubectl, args, { env, encoding: 'utf8' });
   const token = run('create', 'token', name, '-n', namespace, '--duration', '12h').trim();
   const config = parse(run('config', 'view', '--raw', '--minify', '--flatten'));
+  // A pod's own namespace, as its mounted token says it.
+  config.contexts[0].context.namespace = namespace;
   config.users = [{ name: config.contexts[0].context.user, user: { token } }];
   return stringify(config);
 }

@@ -6,18 +6,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { up } from '../../hack/embedded/cluster.ts';
 import { installRules } from '../../hack/embedded/install.ts';
-import { kubectlPath } from '../../hack/embedded/kubectl.ts';
+import { helmPath, kubectlPath } from '../../hack/embedded/kubectl.ts';
 
 export default async function setUp(): Promise<void> {
   execFileSync(process.execPath, ['hack/build.ts'], { stdio: 'inherit' });
   const dataDir = process.env['TEST_CLUSTER_DATA'] ?? mkdtempSync(join(tmpdir(), 'config-rollout-test-'));
   const cluster = await up({ dataDir, log: (line) => console.log(line) });
   const kubectl = await kubectlPath();
+  const { kubeconfig, webhookPort } = await installRules(kubectl, cluster.kubeconfig, dataDir);
   Object.assign(process.env, {
     TEST_CLUSTER_STARTED: dataDir,
     TEST_KUBECONFIG: cluster.kubeconfig,
     TEST_AUDIT_LOG: cluster.auditLog,
     TEST_KUBECTL: kubectl,
+    TEST_HELM: await helmPath(),
+    TEST_CONTROLLER_KUBECONFIG: kubeconfig,
+    TEST_WEBHOOK_PORT: String(webhookPort),
   });
-  process.env['TEST_CONTROLLER_KUBECONFIG'] = installRules(kubectl, cluster.kubeconfig, dataDir).kubeconfig;
 }

@@ -89,6 +89,7 @@ export function aWorkload({
     labels: { ...managed, ...Object.fromEntries(labels) },
     hasLabels: true,
     hasAnnotations: true,
+    bookkeeping: {},
     cause: undefined,
     ownCause: undefined,
     ...overrides,
@@ -169,7 +170,7 @@ export function ownedBy({ apiVersion, kind, name, uid }: Workload | Revision) {
   return { apiVersion, kind, name, uid };
 }
 
-/** One source as a decision sees it: content H2, whose snapshot is ready. */
+/** One source as a decision sees it: content H2, seen long ago, whose snapshot is ready. */
 export function aSource(overrides: Partial<SourceView> = {}): SourceView {
   const { name = 'foo', hash = H2 } = overrides;
   return {
@@ -179,7 +180,7 @@ export function aSource(overrides: Partial<SourceView> = {}): SourceView {
     snapshot: hash === undefined ? undefined : { name: pinned(name, hash), ready: true },
     recorded: undefined,
     uid: 'uid-foo',
-    since: NOON,
+    since: 0,
     changedKeys: undefined,
     ...overrides,
   };

@@ -19,6 +19,10 @@ export class MemoryCluster implements Cluster {
   /** Runs before each patch: another writer. */
   meanwhile: () => void = () => undefined;
   forbidden: readonly string[] = [];
+  /** What asking for the admission webhook ends with, unless it is installed. */
+  admission: 'installed' | 'NotFound' | 'Forbidden' | 'Unavailable' = 'installed';
+  /** Every object outside of the namespace that was asked for, as `apiVersion/resource/name`. */
+  readonly clusterScopedReads: string[] = [];
 
   constructor(...objects: readonly Json[]) {
     for (const object of objects) this.put(object);
@@ -42,6 +46,12 @@ export class MemoryCluster implements Cluster {
   async getMetadata(resource: ResourceName, name: string): Promise<Json> {
     const { metadata } = await this.get(resource, name);
     return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata };
+  }
+
+  async getClusterScopedMetadata({ apiVersion, resource }: ResourceName, name: string): Promise<Json> {
+    this.clusterScopedReads.push(`${apiVersion}/${resource}/${name}`);
+    if (this.admission !== 'installed') throw failure(this.admission, 500, `${resource} "${name}"`);
+    return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: { name } };
   }
 
   async create(
@@ -134,7 +144,11 @@ export function ownerOf(name: string, extra: Json = {}): Json {
   return { apiVersion: 'apps/v1', kind: 'Deployment', name, uid: `uid-${name}`, ...extra };
 }
 
-function failure(reason: 'NotFound' | 'Forbidden' | 'AlreadyExists' | 'Conflict', status: number, message: string) {
+function failure(
+  reason: 'NotFound' | 'Forbidden' | 'AlreadyExists' | 'Conflict' | 'Unavailable',
+  status: number,
+  message: string,
+) {
   return new ServerError({ kind: reason, status, reason, message });
 }
 

@@ -17,13 +17,22 @@ export interface Controller {
 export interface ControllerOptions {
   readonly args?: readonly string[];
   readonly kubeconfig?: string;
+  /** true: at the port where the API server expects the webhook. Without it nothing listens there, and requests pass. */
+  readonly admission?: boolean | number;
 }
 
-const READY = 'caches are complete; working';
+const WORKING = 'caches are complete; working';
+const ADMITTING = 'admission is served';
 
-/** Resolves when its caches are complete. Throws with its output when it exits before. */
-export async function startController({ args = [], kubeconfig }: ControllerOptions = {}): Promise<Controller> {
+/** Resolves when its caches are complete and admission, if on, is served. Throws with its output when it exits before. */
+export async function startController({
+  args = [],
+  kubeconfig,
+  admission = false,
+}: ControllerOptions = {}): Promise<Controller> {
   const config = kubeconfig ?? env('TEST_CONTROLLER_KUBECONFIG');
+  const port = admission === true ? env('TEST_WEBHOOK_PORT') : String(admission);
+  const awaited = new Set(admission === false ? [WORKING] : [WORKING, ADMITTING]);
   const flags = [
     '--kubeconfig',
     config,
@@ -33,6 +42,7 @@ export async function startController({ args = [], kubeconfig }: ControllerOptio
     'debug',
     '--sweep-grace',
     '3s',
+    ...(admission === false ? [] : ['--webhook-port', port]),
     ...args,
   ];
   const child = spawn(process.execPath, ['dist/config-rollout-controller', ...flags], {
@@ -44,7 +54,8 @@ export async function startController({ args = [], kubeconfig }: ControllerOptio
   const ready = new Promise<void>((resolve, reject) => {
     createInterface({ input: child.stderr }).on('line', (line) => {
       log.push(line.startsWith('{') ? JSON.parse(line) : { message: line });
-      if (line.includes(READY)) resolve();
+      for (const text of awaited) if (line.includes(text)) awaited.delete(text);
+      if (awaited.size === 0) resolve();
     });
     child.once('exit', (code) =>
       reject(new Error(`the controller exited with ${code}: ${JSON.stringify(log.slice(-5))}`)),

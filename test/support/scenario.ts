@@ -30,9 +30,13 @@ export function admin(): KubeClient {
 }
 
 /** Runs the real kubectl with the built plugins on its PATH. */
-export function runKubectl(args: readonly string[], input?: string): Promise<Result> {
+export function runKubectl(
+  args: readonly string[],
+  input?: string,
+  variables: Readonly<Record<string, string>> = {},
+): Promise<Result> {
   const path = `${process.cwd()}/dist:${process.cwd()}/node_modules/.bin:${process.env['PATH']}`;
-  const options = { env: { ...kubectlEnvironment(env('TEST_KUBECONFIG')), PATH: path } };
+  const options = { env: { ...kubectlEnvironment(env('TEST_KUBECONFIG')), PATH: path, ...variables } };
   return new Promise((resolve) => {
     const child = execFile(env('TEST_KUBECTL'), [...args], options, (error, stdout, stderr) => {
       resolve({ code: error ? (typeof error.code === 'number' ? error.code : 1) : 0, stdout, stderr });
@@ -104,6 +108,13 @@ export class Scenario {
   async kubectlWith(object: Json, ...args: string[]): Promise<string> {
     const { code, stdout, stderr } = await runKubectl([...args, '-n', this.namespace], JSON.stringify(object));
     if (code !== 0) throw new Error(`kubectl ${args.join(' ')} exited with ${code}: ${stderr}`);
+    return stdout;
+  }
+
+  /** kubectl in the scenario's namespace, with variables in its environment; throws when it fails. */
+  async kubectlAs(variables: Readonly<Record<string, string>>, ...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await runKubectl([...args, '-n', this.namespace], undefined, variables);
+    if (code !== 0) throw new Error(`kubectl ${args.join(' ')} exited with ${code}: ${stderr}${stdout}`);
     return stdout;
   }
 

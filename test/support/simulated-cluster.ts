@@ -1,14 +1,16 @@
 // A small model of a cluster in memory, for tests of the core and the app layer: an API server that versions, guards
-// and checks what the real one does, the Deployment controller, the garbage collector, and watches that may lag behind.
-// What it leaves out: pods, defaulting, validation, other namespaces. Behaviour against a real server is tested
-// in test/integration.
+// and checks what the real one does, and asks an admission webhook; the Deployment controller, the garbage collector,
+// and watches that may lag behind. What it leaves out: pods, defaulting, validation, field ownership, other namespaces.
+// Behaviour against a real server is tested in test/integration.
 
 import type { Operation } from 'fast-json-patch';
 import jsonPatch from 'fast-json-patch';
+import type { Admit } from '../../controller/app/admission.ts';
 import { ClusterError } from '../../controller/app/errors.ts';
 import type { ClusterPort, ConfigMapRead, MetadataPatch } from '../../controller/app/ports.ts';
 import type { World } from '../../controller/app/world.ts';
 import type { EventAction } from '../../controller/core/actions.ts';
+import { MANAGED_LABEL, MANAGER } from '../../controller/core/names.ts';
 import { findReferences } from '../../controller/core/references.ts';
 import type { SnapshotManifest } from '../../controller/core/snapshot.ts';
 import type { ObjectRef, OwnerReference, Workload } from '../../controller/core/types.ts';
@@ -69,22 +71,52 @@ export function withoutHash(template: Template): Template {
   return { ...template, metadata: { ...template.metadata, labels } };
 }
 
+/** How a client names itself in its writes. */
+export const CLIENTS = {
+  apply: 'kubectl-client-side-apply',
+  edit: 'kubectl-edit',
+  pause: 'kubectl-rollout',
+  replace: 'kubectl-replace',
+  setImage: 'kubectl-set',
+  /** It does not. */
+  undo: undefined,
+} as const;
+export type Client = keyof typeof CLIENTS;
+
 export class SimulatedCluster implements ClusterPort {
   /** Everything that the controller did, in order: `create configmap/foo-…`, `patch deployment/web`. */
   readonly writes: string[] = [];
   readonly events: EventAction[] = [];
   /** How often content was read. */
   reads = 0;
-  now: number;
+  /** The webhook for Deployments; undefined: none is installed. */
+  admission: Admit | undefined;
+  /** What it warned people of. */
+  readonly warnings: string[] = [];
 
   readonly #objects = new Map<string, RawObject>();
   readonly #pending: Record<Kind, (() => void)[]> = { ConfigMap: [], Deployment: [], ReplicaSet: [] };
   #version = 1000;
   #uids = 0;
   #world: World | undefined;
+  #now: number;
+  #clock = () => 0;
 
   constructor(now: number) {
-    this.now = now;
+    this.#now = now;
+  }
+
+  /** Milliseconds since the epoch. Stands still, but for what is added to it. */
+  get now(): number {
+    return this.#now + this.#clock();
+  }
+  set now(value: number) {
+    this.#now = value - this.#clock();
+  }
+  /** Goes on with the clock of the process from now on, which may be a simulated one. */
+  followClock(): void {
+    this.#now -= Date.now();
+    this.#clock = Date.now;
   }
 
   // ---- watches
@@ -232,20 +264,27 @@ export class SimulatedCluster implements ClusterPort {
   editConfigMap(name: string, edit: (copy: RawConfigMap) => void): void {
     this.#edit('ConfigMap', name, edit);
   }
+  /** Past admission, as if it was not installed yet. */
   createDeployment(name: string, template: Template, metadata: Partial<Metadata> = {}, historyLimit = 10): void {
-    this.#create<RawDeployment>('Deployment', {
-      metadata: { name, ...metadata },
-      spec: { replicas: 1, revisionHistoryLimit: historyLimit, template },
-    });
+    this.#create<RawDeployment>('Deployment', aNewDeployment(name, template, metadata, historyLimit));
   }
+  /** `kubectl apply` of a Deployment that does not exist. */
+  async applyNewDeployment(name: string, template: Template, metadata: Partial<Metadata> = {}): Promise<void> {
+    const asked = aNewDeployment(name, template, { namespace: NAMESPACE, ...metadata }, 10);
+    this.#create<RawDeployment>('Deployment', await this.#admit(asked, undefined, CLIENTS.apply));
+  }
+  /** Past admission, as Kubernetes itself writes. */
   editDeployment(name: string, edit: (copy: RawDeployment) => void): void {
     this.#edit('Deployment', name, edit);
+  }
+  async writeDeployment(client: Client, name: string, edit: (copy: RawDeployment) => void): Promise<void> {
+    if (this.has('Deployment', name)) await this.#write(name, CLIENTS[client], edit);
   }
   delete(kind: Kind, name: string): void {
     this.#delete(kind, name);
   }
   /** `kubectl rollout undo`: puts back the template and the annotations of a revision. */
-  undo(name: string, toRevision?: number): boolean {
+  async undo(name: string, toRevision?: number): Promise<boolean> {
     const all = this.history(name);
     const target = toRevision === undefined ? all.at(-2) : all.find((each) => revisionOf(each) === toRevision);
     if (target === undefined) return false;
@@ -254,11 +293,61 @@ export class SimulatedCluster implements ClusterPort {
     if (before.spec.paused || sameJson(template, before.spec.template)) return false;
     const { [REVISION]: _, ...restored } = target.metadata.annotations ?? {};
     const { [REVISION]: revision = '', [LAST_APPLIED]: applied } = before.metadata.annotations ?? {};
-    this.editDeployment(name, (copy) => {
+    await this.writeDeployment('undo', name, (copy) => {
       copy.spec.template = template;
       copy.metadata.annotations = { ...restored, [REVISION]: revision, ...(applied && { [LAST_APPLIED]: applied }) };
     });
     return true;
+  }
+
+  // Synchronous where no admission is asked. Who is not the first to write tries again, as the API server does.
+  async #write(
+    name: string,
+    fieldManager: string | undefined,
+    edit: (copy: RawDeployment) => void,
+  ): Promise<RawDeployment> {
+    for (;;) {
+      const before = this.deployment(name);
+      const copy = structuredClone(before);
+      edit(copy);
+      const admitted = this.#isAdmitted(copy, before) ? await this.#admit(copy, before, fieldManager) : copy;
+      if (this.deployment(name) === before) return this.#put('Deployment', admitted);
+    }
+  }
+
+  // On an update, the selector is held against the old object, too.
+  #isAdmitted(...objects: readonly ({ metadata: Partial<Metadata> } | undefined)[]): boolean {
+    return (
+      this.admission !== undefined && objects.some((object) => object?.metadata.labels?.[MANAGED_LABEL] !== undefined)
+    );
+  }
+
+  async #admit<T extends { metadata: Partial<Metadata> }>(
+    object: T,
+    oldObject: RawDeployment | undefined,
+    fieldManager: string | undefined,
+  ): Promise<T> {
+    if (this.admission === undefined || !this.#isAdmitted(object, oldObject)) return object;
+    this.#uids += 1;
+    const {
+      refusal,
+      operations = [],
+      warnings = [],
+    } = await this.admission({
+      uid: `request-${this.#uids}`,
+      operation: oldObject ? 'UPDATE' : 'CREATE',
+      kind: { group: 'apps', kind: 'Deployment' },
+      namespace: NAMESPACE,
+      name: object.metadata.name ?? '',
+      object: structuredClone(object),
+      oldObject: structuredClone(oldObject),
+      dryRun: false,
+      user: { name: 'somebody', groups: ['system:authenticated'] },
+      fieldManager,
+    });
+    if (refusal !== undefined) throw new Error(`admission refuses: ${refusal}`);
+    this.warnings.push(...warnings);
+    return jsonPatch.applyPatch(structuredClone(object), structuredClone([...operations]), true).newDocument;
   }
 
   #edit<T extends RawObject>(kind: Kind, name: string, edit: (copy: T) => void): void {
@@ -371,16 +460,16 @@ export class SimulatedCluster implements ClusterPort {
   }
 
   async patchWorkload(target: ObjectRef, operations: readonly Operation[]): Promise<Workload> {
-    const before = this.#get('Deployment', target.name);
-    if (before === undefined) throw new ClusterError('NotFound', `no deployment/${target.name}`);
-    const copy = structuredClone(before) as RawDeployment;
-    try {
-      jsonPatch.applyPatch(copy, structuredClone([...operations]), true);
-    } catch (error) {
-      throw new ClusterError('Conflict', String(error));
-    }
+    if (!this.has('Deployment', target.name)) throw new ClusterError('NotFound', `no deployment/${target.name}`);
+    const stored = await this.#write(target.name, MANAGER, (copy) => {
+      try {
+        jsonPatch.applyPatch(copy, structuredClone([...operations]), true);
+      } catch (error) {
+        throw new ClusterError('Conflict', String(error));
+      }
+    });
     this.writes.push(`patch deployment/${target.name}`);
-    const workload = deployment.project(structuredClone(this.#put('Deployment', copy)));
+    const workload = deployment.project(structuredClone(stored));
     if (workload === undefined) throw new Error('the patch broke the Deployment');
     return workload;
   }
@@ -411,6 +500,10 @@ export class SimulatedCluster implements ClusterPort {
     }
     return found;
   }
+}
+
+function aNewDeployment(name: string, template: Template, metadata: Partial<Metadata>, historyLimit: number) {
+  return { metadata: { name, ...metadata }, spec: { replicas: 1, revisionHistoryLimit: historyLimit, template } };
 }
 
 function project(kind: Kind, object: RawObject): Stored | undefined {

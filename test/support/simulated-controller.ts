@@ -1,10 +1,13 @@
 // The app layer over a simulated cluster, driven by hand: tests say who looks at what, and when.
 
+import type { Admit } from '../../controller/app/admission.ts';
+import { workloadAdmission } from '../../controller/app/admit-workload.ts';
 import { applyTo } from '../../controller/app/apply.ts';
 import { ContentIndex } from '../../controller/app/content-index.ts';
 import { runControllers } from '../../controller/app/controllers.ts';
 import { isFailure } from '../../controller/app/errors.ts';
 import { Observer } from '../../controller/app/observe.ts';
+import { AdmissionObserver } from '../../controller/app/observe-admission.ts';
 import { Reconciler, type Settings } from '../../controller/app/reconcile.ts';
 import { connect, makeQueues } from '../../controller/app/triggers.ts';
 import { isSnapshot, World } from '../../controller/app/world.ts';
@@ -24,6 +27,8 @@ export class SimulatedController {
   readonly world: World;
   readonly index = new ContentIndex();
   readonly reconciler: Reconciler;
+  /** What its webhook answers. */
+  readonly admit: Admit;
   readonly #cluster: SimulatedCluster;
   readonly #queues = makeQueues();
   readonly failures: string[] = [];
@@ -39,6 +44,8 @@ export class SimulatedController {
     const observer = new Observer(this.world, this.index, cluster, now);
     const apply = applyTo(cluster, this.world, this.index, now, () => undefined);
     this.reconciler = new Reconciler(observer, apply, cluster, settings);
+    const admissionObserver = new AdmissionObserver(this.world, this.index, cluster, now);
+    this.admit = workloadAdmission(admissionObserver, KINDS, apply, () => undefined);
     connect(this.world, this.index, this.#queues, (workload) => this.reconciler.forget(workload));
     cluster.watch(this.world);
   }

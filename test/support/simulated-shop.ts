@@ -17,7 +17,7 @@ export type OptIn = 'reference' | 'declared' | 'all';
 export const USES: Readonly<Record<WorkloadName, readonly Source[]>> = { web: ['foo', 'bar'], api: ['foo'] };
 
 /** What stands in Git: always raw names. */
-function manifest(name: WorkloadName, image: string): Template {
+export function manifest(name: WorkloadName, image: string): Template {
   const [first = 'foo', second] = USES[name];
   return {
     metadata: { labels: { app: name } },
@@ -41,7 +41,8 @@ export class Shop {
   /** Each workload's image, as its manifest in Git says. */
   readonly images: Record<WorkloadName, string> = { web: 'img:1', api: 'img:1' };
 
-  constructor(optIn: OptIn, historyLimit: number) {
+  /** @param hasAdmission installs the webhook, once the workloads are there. */
+  constructor(optIn: OptIn, historyLimit: number, hasAdmission = false) {
     this.optIn = optIn;
     const { cluster } = this;
     cluster.createConfigMap('plain', { k: 'v' });
@@ -50,6 +51,7 @@ export class Shop {
     for (const name of SOURCES) cluster.createConfigMap(name, { k: 'a' }, this.#optsIn(name));
     cluster.runDeploymentController();
     this.controller = new SimulatedController(cluster);
+    if (hasAdmission) cluster.admission = (request) => this.controller.admit(request);
   }
 
   #optsIn(source: Source) {
@@ -122,7 +124,8 @@ export const forwardStep: fc.Arbitrary<Step> = fc.oneof(
 const undoStep: fc.Arbitrary<Step> = fc.record({ do: fc.constant('undo' as const), workload, back });
 export const humanStep = fc.oneof({ weight: 4, arbitrary: forwardStep }, { weight: 1, arbitrary: undoStep });
 
-export function perform(shop: Shop, step: Step): void {
+/** Done at once where no admission is installed. */
+export async function perform(shop: Shop, step: Step): Promise<void> {
   const { cluster } = shop;
   switch (step.do) {
     case 'edit':
@@ -137,12 +140,12 @@ export function perform(shop: Shop, step: Step): void {
       return;
     case 'apply':
       shop.images[step.workload] = step.image;
-      cluster.editDeployment(step.workload, (copy) => {
+      await cluster.writeDeployment('apply', step.workload, (copy) => {
         copy.spec.template = manifest(step.workload, step.image);
       });
       return;
     case 'setImage':
-      cluster.editDeployment(step.workload, ({ spec }) => {
+      await cluster.writeDeployment('setImage', step.workload, ({ spec }) => {
         for (const each of (spec.template.spec as { containers: { image: string }[] }).containers)
           each.image = step.image;
       });
@@ -150,23 +153,23 @@ export function perform(shop: Shop, step: Step): void {
     case 'undo': {
       const history = cluster.history(step.workload);
       const target = history.at(-1 - step.back);
-      if (target) cluster.undo(step.workload, revisionOf(target));
+      if (target) await cluster.undo(step.workload, revisionOf(target));
       return;
     }
     case 'replace':
-      cluster.editDeployment(step.workload, (copy) => {
+      await cluster.writeDeployment('replace', step.workload, (copy) => {
         const kept = copy.metadata.labels?.['configrollout.dev/managed'] === 'all';
         copy.metadata.labels = kept ? { 'configrollout.dev/managed': 'all' } : {};
         copy.spec.template = manifest(step.workload, shop.images[step.workload]);
       });
       return;
     case 'scale':
-      cluster.editDeployment(step.workload, ({ spec }) => {
+      await cluster.writeDeployment('edit', step.workload, ({ spec }) => {
         spec.replicas = 3 - spec.replicas;
       });
       return;
     case 'togglePause':
-      cluster.editDeployment(step.workload, ({ spec }) => {
+      await cluster.writeDeployment('pause', step.workload, ({ spec }) => {
         spec.paused = !spec.paused;
       });
       return;

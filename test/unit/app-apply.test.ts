@@ -163,9 +163,9 @@ describe('a refusal', () => {
         },
       });
       for (const value of ['b', 'c', 'a', 'b', 'd']) {
-        perform(shop, { do: 'edit', source: 'foo', value });
+        await perform(shop, { do: 'edit', source: 'foo', value });
         await controller.untilQuiet();
-        perform(shop, { do: 'apply', workload: 'api', image: value });
+        await perform(shop, { do: 'apply', workload: 'api', image: value });
         await controller.untilQuiet();
       }
       expect(calls).toBeGreaterThan(1);

@@ -3,6 +3,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import { NOON } from '../support/builders.ts';
+import { SETTINGS } from '../support/simulated-controller.ts';
 import {
   brokenPromises,
   humanStep,
@@ -25,25 +26,26 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
+function aShop(how: OptIn = 'declared', historyLimit = 10, hasAdmission = false): Shop {
+  const shop = new Shop(how, historyLimit, hasAdmission);
+  shop.cluster.followClock();
+  return shop;
+}
+
 /** Runs the controllers, and Kubernetes beside them, until nobody writes for long. */
 async function rest(shop: Shop): Promise<void> {
   const { cluster } = shop;
   for (let round = 0; round < MOST_ROUNDS; round += 1) {
     const before = cluster.version;
     cluster.deliver();
-    await pass(shop, 500);
+    await jest.advanceTimersByTimeAsync(500);
     cluster.runDeploymentController();
     cluster.collectGarbage();
     cluster.deliver();
-    await pass(shop, LONG_MS);
+    await jest.advanceTimersByTimeAsync(LONG_MS);
     if (cluster.version === before) return;
   }
   throw new Error(`no rest; last writes: ${cluster.writes.slice(-10).join(' | ')}`);
-}
-
-async function pass({ cluster }: Shop, ms: number): Promise<void> {
-  cluster.now += ms;
-  await jest.advanceTimersByTimeAsync(ms);
 }
 
 /** Runs `body` with the controllers at work, and ends them. */
@@ -63,13 +65,13 @@ describe('what triggers ask for', () => {
       { maxLength: 8, size: 'max' },
     );
     await fc.assert(
-      fc.asyncProperty(optIn, steps, async (how, history) => {
-        const shop = new Shop(how, 10);
+      fc.asyncProperty(optIn, fc.boolean(), steps, async (how, hasAdmission, history) => {
+        const shop = aShop(how, 10, hasAdmission);
         await atWork(shop, async () => {
           await rest(shop);
           expect(brokenPromises(shop)).toEqual([]);
           for (const step of history) {
-            perform(shop, step);
+            await perform(shop, step);
             await rest(shop);
             expect({ step, broken: brokenPromises(shop) }).toEqual({ step, broken: [] });
           }
@@ -87,18 +89,18 @@ describe('what triggers ask for', () => {
     ['scaling', { do: 'scale', workload: 'web' }],
     ['a source made anew with the content it had', { do: 'recreateSource', source: 'foo' }],
   ])('ends in no write of a workload for %s', async (_, step) => {
-    const shop = new Shop('declared', 10);
+    const shop = aShop();
     await atWork(shop, async () => {
       await rest(shop);
       const writes = shop.cluster.writes.length;
-      perform(shop, step);
+      await perform(shop, step);
       await rest(shop);
       expect(shop.cluster.writes.slice(writes).filter((write) => write.includes('deployment'))).toEqual([]);
     });
   });
 
   test('is nothing when a controller takes over: it reads no content, and writes nothing', async () => {
-    const shop = new Shop('declared', 10);
+    const shop = aShop();
     await shop.controller.untilQuiet();
     const { writes, reads } = shop.cluster;
     const before = { writes: writes.length, reads };
@@ -109,7 +111,7 @@ describe('what triggers ask for', () => {
 });
 
 test('a snapshot that somebody deletes is made again while its content is current', async () => {
-  const shop = new Shop('declared', 10);
+  const shop = aShop();
   await atWork(shop, async () => {
     await rest(shop);
     shop.cluster.delete('ConfigMap', shop.currentMount('foo'));
@@ -119,16 +121,16 @@ test('a snapshot that somebody deletes is made again while its content is curren
 });
 
 test('a paused Deployment is pinned to a change, and runs it when it is resumed', async () => {
-  const shop = new Shop('declared', 10);
+  const shop = aShop();
   await atWork(shop, async () => {
     await rest(shop);
     const revisions = shop.cluster.history('api').length;
-    perform(shop, { do: 'togglePause', workload: 'api' });
-    perform(shop, { do: 'edit', source: 'foo', value: 'b' });
+    await perform(shop, { do: 'togglePause', workload: 'api' });
+    await perform(shop, { do: 'edit', source: 'foo', value: 'b' });
     await rest(shop);
     expect(shop.cluster.mounts('api')).toEqual(shop.currentMounts('api'));
     expect(shop.cluster.history('api')).toHaveLength(revisions);
-    perform(shop, { do: 'togglePause', workload: 'api' });
+    await perform(shop, { do: 'togglePause', workload: 'api' });
     await rest(shop);
     expect(shop.cluster.history('api')).toHaveLength(revisions + 1);
     expect(brokenPromises(shop)).toEqual([]);
@@ -136,31 +138,30 @@ test('a paused Deployment is pinned to a change, and runs it when it is resumed'
 });
 
 describe('a change', () => {
-  test('of one source reaches a workload with that source alone at once, without a settle time', async () => {
-    const shop = new Shop('declared', 10);
+  test('rolls out after the settle time, also to a workload that has no other source: it may be about to be applied', async () => {
+    const shop = aShop();
     await atWork(shop, async () => {
       await rest(shop);
-      perform(shop, { do: 'edit', source: 'foo', value: 'b' });
+      await perform(shop, { do: 'edit', source: 'foo', value: 'b' });
       shop.cluster.deliver();
-      await pass(shop, 1);
-      expect(shop.cluster.mounts('api')).toEqual(shop.currentMounts('api'));
-      expect(shop.cluster.mounts('web')).not.toEqual(shop.currentMounts('web'));
-      await pass(shop, 1000);
-      expect(shop.cluster.mounts('web')).toEqual(shop.currentMounts('web'));
+      await jest.advanceTimersByTimeAsync(900);
+      for (const name of WORKLOADS) expect(shop.cluster.mounts(name)).not.toEqual(shop.currentMounts(name));
+      await jest.advanceTimersByTimeAsync(200);
+      for (const name of WORKLOADS) expect(shop.cluster.mounts(name)).toEqual(shop.currentMounts(name));
     });
   });
 
   test('of two sources within the settle time is one revision of the workload that has both', async () => {
-    const shop = new Shop('declared', 10);
+    const shop = aShop();
     await atWork(shop, async () => {
       await rest(shop);
       const revisions = shop.cluster.history('web').length;
-      perform(shop, { do: 'edit', source: 'foo', value: 'b' });
+      await perform(shop, { do: 'edit', source: 'foo', value: 'b' });
       shop.cluster.deliver();
-      await pass(shop, 900);
-      perform(shop, { do: 'edit', source: 'bar', value: 'b' });
+      await jest.advanceTimersByTimeAsync(900);
+      await perform(shop, { do: 'edit', source: 'bar', value: 'b' });
       shop.cluster.deliver();
-      await pass(shop, 900);
+      await jest.advanceTimersByTimeAsync(900);
       expect(shop.cluster.mounts('web')).not.toEqual(shop.currentMounts('web'));
       await rest(shop);
       expect(shop.cluster.mounts('web')).toEqual(shop.currentMounts('web'));
@@ -169,20 +170,20 @@ describe('a change', () => {
   });
 
   test('that never ends rolls five times, then once each half minute, and the history stays', async () => {
-    const shop = new Shop('declared', 10);
+    const shop = aShop();
     const rollouts = () => shop.cluster.writes.filter((write) => write === 'patch deployment/api').length;
     await atWork(shop, async () => {
       await rest(shop);
-      await pass(shop, 300_000);
+      await jest.advanceTimersByTimeAsync(300_000);
       const before = rollouts();
       const writeFor = async (ms: number, every: number) => {
         for (let passed = 0; passed < ms; passed += every) {
-          perform(shop, { do: 'edit', source: 'foo', value: `${shop.cluster.now}` });
+          await perform(shop, { do: 'edit', source: 'foo', value: `${shop.cluster.now}` });
           shop.cluster.deliver();
-          await pass(shop, every);
+          await jest.advanceTimersByTimeAsync(every);
         }
       };
-      await writeFor(10_000, 500);
+      await writeFor(10_000, 2000);
       expect(rollouts() - before).toBe(5);
       await writeFor(120_000, 2000);
       expect(rollouts() - before).toBe(9);
@@ -201,10 +202,10 @@ describe('rollouts', () => {
   ])(
     'that come just as the revision of the last one shows up (%s) are counted, and say their cause',
     async (_, data) => {
-      const shop = new Shop('declared', 30);
+      const shop = aShop('declared', 30);
       const { cluster, controller } = shop;
       await controller.untilQuiet();
-      await pass(shop, 300_000);
+      await jest.advanceTimersByTimeAsync(300_000);
       const before = cluster.history('api').length;
       for (let i = 0; i < 15; i += 1) {
         cluster.editConfigMap('foo', (copy) => {
@@ -212,6 +213,8 @@ describe('rollouts', () => {
         });
         cluster.deliver();
         await controller.lookAtSources();
+        await controller.lookAtWorkloads();
+        await jest.advanceTimersByTimeAsync(SETTINGS.settleMs);
         await controller.lookAtWorkloads();
         cluster.runDeploymentController();
       }
@@ -223,14 +226,14 @@ describe('rollouts', () => {
   );
 
   test('of a source that never rests come after ten settle times, also when looked at before it was read', async () => {
-    const shop = new Shop('declared', 10);
+    const shop = aShop();
     const { cluster, controller } = shop;
     await controller.untilQuiet();
     const rollouts = () => cluster.writes.filter((write) => write === 'patch deployment/web').length;
     const before = rollouts();
     for (let passed = 0; passed <= 10_500; passed += 500) {
       expect({ passed, rollouts: rollouts() - before }).toEqual({ passed, rollouts: 0 });
-      perform(shop, { do: 'edit', source: 'bar', value: `${passed}` });
+      await perform(shop, { do: 'edit', source: 'bar', value: `${passed}` });
       cluster.deliver();
       await controller.lookAtWorkloads();
       await controller.lookAtSources();
@@ -238,7 +241,7 @@ describe('rollouts', () => {
       // A rollout that has waited asks for its snapshot only now.
       await controller.lookAtSources();
       await controller.lookAtWorkloads();
-      await pass(shop, 500);
+      await jest.advanceTimersByTimeAsync(500);
       if (rollouts() > before) break;
     }
     expect(rollouts()).toBe(before + 1);

@@ -2,11 +2,13 @@
 
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { findReferences, inspectTemplate } from '../../controller/core/references.ts';
 import { revisionOf } from '../support/simulated-cluster.ts';
 import {
   brokenPromises,
   forwardStep,
   humanStep,
+  manifest,
   type OptIn,
   perform,
   Shop,
@@ -26,17 +28,20 @@ const runs = (usual: number) => {
 const optIn = fc.constantFrom<OptIn>('reference', 'declared', 'all');
 const MOST_ROUNDS = 8;
 
-describe('whatever happens, one thing at a time', () => {
+describe.each([
+  ['without admission', false],
+  ['with admission', true],
+])('whatever happens, one thing at a time, %s,', (_, hasAdmission) => {
   test('everything comes to rest, pinned, owned and recorded; and a restart writes nothing', async () => {
     const historyLimit = fc.integer({ min: 1, max: 4 });
     const steps = fc.array(humanStep, { maxLength: 12, size: 'max' });
     await fc.assert(
       fc.asyncProperty(optIn, historyLimit, steps, async (how, limit, history) => {
-        const shop = new Shop(how, limit);
+        const shop = new Shop(how, limit, hasAdmission);
         await shop.controller.untilQuiet();
         expect(brokenPromises(shop)).toEqual([]);
         for (const step of history) {
-          perform(shop, step);
+          await perform(shop, step);
           expect(await shop.controller.untilQuiet()).toBeLessThanOrEqual(MOST_ROUNDS);
           expect(brokenPromises(shop)).toEqual([]);
         }
@@ -53,7 +58,7 @@ describe('whatever happens, one thing at a time', () => {
     const steps = fc.array(humanStep, { maxLength: 10, size: 'max' });
     await fc.assert(
       fc.asyncProperty(optIn, steps, async (how, history) => {
-        const shop = new Shop(how, 20);
+        const shop = new Shop(how, 20, hasAdmission);
         await shop.controller.untilQuiet();
         for (const step of history) await expectEffect(shop, step);
       }),
@@ -67,6 +72,7 @@ function show(shop: Shop, name: WorkloadName) {
   const { cluster } = shop;
   return {
     template: structuredClone(cluster.deployment(name).spec.template),
+    generation: cluster.deployment(name).metadata.generation ?? 0,
     revision: Math.max(...cluster.history(name).map(revisionOf)),
     mounts: cluster.mounts(name),
     hashes: USES[name].map((source) => shop.currentHash(source)),
@@ -74,33 +80,43 @@ function show(shop: Shop, name: WorkloadName) {
 }
 type View = ReturnType<typeof show>;
 
-// A replace drops the state label. When the revision that was rolled last is gone too, and with it the snapshot that bore
-// the record, nothing says any more what was rolled: the replace rolls out the content of now.
+// A replace drops the state label. Without admission, and when the revision that was rolled last is gone, and with it
+// the snapshot that bore the record, nothing says any more what was rolled: the replace rolls out the content of now.
 function isRecorded(shop: Shop, name: WorkloadName): boolean {
-  return USES[name].every((source) => shop.cluster.configMap(shop.currentMount(source)) !== undefined);
+  return (
+    shop.cluster.admission !== undefined ||
+    USES[name].every((source) => shop.cluster.configMap(shop.currentMount(source)) !== undefined)
+  );
 }
 
 async function expectEffect(shop: Shop, step: Step): Promise<void> {
   const { cluster, controller } = shop;
   if (step.do === 'replace' && !isRecorded(shop, step.workload)) {
-    perform(shop, step);
+    await perform(shop, step);
     await controller.untilQuiet();
     return;
   }
   const before = WORKLOADS.map((name) => show(shop, name));
+  const target = step.do === 'undo' ? cluster.history(step.workload).at(-1 - step.back) : undefined;
+  const wantedMounts = target && findReferences(target.spec.template).map(({ name }) => name);
+  const { version } = cluster;
   const writes = cluster.writes.length;
-  perform(shop, step);
+  await perform(shop, step);
+  const written = cluster.version - version;
   const asked = WORKLOADS.map((name) => show(shop, name));
   await controller.untilQuiet();
   WORKLOADS.forEach((name, i) => {
-    const [was, wanted] = [before[i], asked[i]];
-    if (!was || !wanted) return;
+    const [was, stored] = [before[i], asked[i]];
+    if (!was || !stored) return;
     const after = show(shop, name);
-    expect({ step, name, mounts: after.mounts, revision: after.revision - was.revision }).toEqual({
-      step,
-      name,
-      ...expected(shop, step, was, wanted, after),
-    });
+    const isIts = 'workload' in step && step.workload === name;
+    const seen = { step, name, mounts: after.mounts, revisions: after.revision - was.revision };
+    const wanted = isIts ? (wantedMounts ?? was.mounts) : was.mounts;
+    expect(seen).toEqual({ step, name, ...expected(shop, step, { was, stored, after, wanted }) });
+    if (cluster.admission === undefined || !isIts) return;
+    // Each request is mended in itself: the controller has nothing left to do.
+    expect({ step, generation: after.generation }).toEqual({ step, generation: stored.generation });
+    if (isUnchanged(shop, step, was)) expect({ step, written }).toEqual({ step, written: 0 });
   });
   // Nobody asked for a change of content or template: nothing is written, but for the label of a source made anew.
   if (['annotate', 'scale', 'restartController', 'recreateSource'].includes(step.do)) {
@@ -109,23 +125,36 @@ async function expectEffect(shop: Shop, step: Step): Promise<void> {
   }
 }
 
+/** The views of a workload: before the step, as stored by it, and at rest; and the mounts of what it asked for. */
+interface Views {
+  readonly was: View;
+  readonly stored: View;
+  readonly after: View;
+  readonly wanted: readonly string[];
+}
+
 /** What a step should have made of a workload: its mounts, and how many revisions more it should have. */
-function expected(shop: Shop, step: Step, was: View, wanted: View, after: View) {
+function expected(shop: Shop, step: Step, { was, stored, after, wanted }: Views) {
   if (step.do === 'edit') {
     const mounts =
-      was.hashes.join() === wanted.hashes.join()
+      was.hashes.join() === stored.hashes.join()
         ? was.mounts
         : was.mounts.map((mount) => (mount.startsWith(`${step.source}-`) ? shop.currentMount(step.source) : mount));
-    return { mounts, revision: mounts.join() === was.mounts.join() ? 0 : 1 };
+    return { mounts, revisions: mounts.join() === was.mounts.join() ? 0 : 1 };
   }
-  const isAsked = JSON.stringify(wanted.template) !== JSON.stringify(was.template);
-  if (step.do === 'undo') {
-    // A revision from before the opt-in is raw: it comes back with the config that runs now.
-    const isRaw = wanted.mounts.some((mount) => SOURCES.some((source) => source === mount));
-    return { mounts: isRaw ? was.mounts : wanted.mounts, revision: isAsked ? after.revision - was.revision : 0 };
-  }
+  // A revision from before the opt-in is raw: it comes back with the config that runs now.
+  const isRaw = wanted.some((mount) => SOURCES.some((source) => source === mount));
+  const mounts = isRaw ? was.mounts : wanted;
+  const isNew = JSON.stringify(stored.template) !== JSON.stringify(was.template);
   // Without admission, a raw template makes a revision of its own before it is pinned again.
-  return { mounts: was.mounts, revision: isAsked ? after.revision - was.revision : 0 };
+  const made = shop.cluster.admission ? 1 : after.revision - was.revision;
+  return { mounts, revisions: isNew ? made : 0 };
+}
+
+/** Whether a manifest asks for what runs already, but for the names that admission pins. */
+function isUnchanged(shop: Shop, step: Step, { template }: View): boolean {
+  if (step.do !== 'apply') return false;
+  return inspectTemplate(template).shape === inspectTemplate(manifest(step.workload, shop.images[step.workload])).shape;
 }
 
 // ---- what can happen while the controller is still at it: caches lag, and Kubernetes has its own pace
@@ -173,20 +202,45 @@ async function proceed({ cluster, controller }: Shop, step: Pace): Promise<void>
 const isPace = (step: Step | Pace): step is Pace =>
   ['deliver', 'wait', 'kubernetes', 'lookAtSources', 'lookAtWorkloads', 'lookAtSnapshots'].includes(step.do);
 
-describe('whatever happens, in whatever order and at whatever moment', () => {
-  const historyOf = (human: fc.Arbitrary<Step>) =>
-    fc.array(fc.oneof({ weight: 2, arbitrary: human }, { weight: 5, arbitrary: pace }), { maxLength: 40, size: 'max' });
-  const live = async (how: OptIn, history: readonly (Step | Pace)[]) => {
-    const shop = new Shop(how, 10);
+/** What happens while a request waits for admission, and how far that has come by then. */
+interface Meanwhile {
+  readonly ticks: number;
+  readonly pace: Pace;
+}
+
+async function performAmid(shop: Shop, step: Step, meanwhile: Meanwhile | undefined): Promise<void> {
+  const performed = perform(shop, step);
+  for (let i = 0; i < (meanwhile?.ticks ?? 0); i += 1) await undefined;
+  if (meanwhile) await proceed(shop, meanwhile.pace);
+  await performed;
+}
+
+describe.each([
+  ['without admission', false],
+  ['with admission', true],
+])('whatever happens, in whatever order and at whatever moment, %s,', (_, hasAdmission) => {
+  type Moment = readonly [step: Step | Pace, meanwhile: Meanwhile | undefined];
+  const meanwhile = fc.option(fc.record({ ticks: fc.integer({ min: 0, max: 20 }), pace }), { nil: undefined });
+  const historyOf = (human: fc.Arbitrary<Step>): fc.Arbitrary<Moment[]> =>
+    fc.array(
+      fc.tuple(
+        fc.oneof({ weight: 2, arbitrary: human }, { weight: 5, arbitrary: pace }),
+        hasAdmission ? meanwhile : fc.constant(undefined),
+      ),
+      { maxLength: 40, size: 'max' },
+    );
+  const live = async (how: OptIn, history: readonly Moment[]) => {
+    const shop = new Shop(how, 10, hasAdmission);
     await shop.controller.untilQuiet();
-    for (const step of history) {
+    for (const [step, during] of history) {
       if (isPace(step)) await proceed(shop, step);
       else {
-        // A replace drops the state label. What was rolled is then known from the record, which follows a rollout within
-        // seconds: a replace that is quicker than that may lose the change until the next one.
-        if (step.do === 'replace') await shop.controller.untilQuiet();
-        perform(shop, step);
+        // A replace drops the state label. Without admission, what was rolled is then known from the record, which follows
+        // a rollout within seconds: a replace that is quicker than that may lose the change until the next one.
+        if (step.do === 'replace' && !hasAdmission) await shop.controller.untilQuiet();
+        await performAmid(shop, step, during);
       }
+      if (hasAdmission) expect({ step, raw: rawMounts(shop) }).toEqual({ step, raw: [] });
     }
     await shop.controller.untilQuiet();
     return shop;
@@ -214,3 +268,10 @@ describe('whatever happens, in whatever order and at whatever moment', () => {
     );
   });
 });
+
+/** What the templates mount that can change under their pods. */
+function rawMounts({ cluster }: Shop): string[] {
+  return WORKLOADS.flatMap((name) => cluster.mounts(name)).filter((mount) =>
+    SOURCES.some((source) => source === mount),
+  );
+}

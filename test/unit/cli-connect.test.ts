@@ -11,7 +11,7 @@ import { parseFlags } from '../../controller/cli/flags.ts';
 import { CONFIG_MAPS } from '../../controller/cli/resources.ts';
 
 const seen: { request: IncomingMessage; body: string }[] = [];
-let answer = { status: 200, body: {} as object };
+let answer: { status: number; body: object; warning?: string[] } = { status: 200, body: {} };
 const server = createServer((request, response) => {
   let body = '';
   request.on('data', (chunk) => {
@@ -19,6 +19,7 @@ const server = createServer((request, response) => {
   });
   request.on('end', () => {
     seen.push({ request, body });
+    if (answer.warning !== undefined) response.setHeader('warning', answer.warning);
     response.writeHead(answer.status, { 'content-type': 'application/json' }).end(JSON.stringify(answer.body));
   });
 });
@@ -50,9 +51,15 @@ beforeEach(() => {
 });
 
 const traced: string[] = [];
+const warned: string[] = [];
 const open = (line = '', env: Record<string, string> = { KUBECONFIG: join(dir, 'config') }) => {
   const { flags } = parseFlags(line.split(' ').filter(Boolean), CONNECTION_FLAGS);
-  return connect(flags, { env, userAgent: 'test', trace: (text) => traced.push(text) });
+  return connect(flags, {
+    env,
+    userAgent: 'test',
+    trace: (text) => traced.push(text),
+    warn: (text) => warned.push(text),
+  });
 };
 const last = () => seen.at(-1);
 
@@ -102,6 +109,20 @@ describe('connecting', () => {
   });
 });
 
+describe('what the server warns of', () => {
+  test('is told once a run, also when the request failed', async () => {
+    warned.length = 0;
+    const cluster = open();
+    answer = { status: 200, body: {}, warning: ['299 - "v0 is deprecated"', '299 - "mind the gap"'] };
+    await cluster.get(CONFIG_MAPS, 'foo');
+    answer = { status: 404, body: {}, warning: ['299 - "mind the gap", 299 - "not here"'] };
+    await expect(cluster.get(CONFIG_MAPS, 'bar')).rejects.toBeInstanceOf(ServerError);
+    expect(warned).toEqual(['v0 is deprecated', 'mind the gap', 'not here']);
+    await expect(open().get(CONFIG_MAPS, 'bar')).rejects.toBeInstanceOf(ServerError);
+    expect(warned.slice(3)).toEqual(['mind the gap', 'not here']);
+  });
+});
+
 describe('requests', () => {
   const write = { fieldManager: 'me', dryRun: false };
 
@@ -122,6 +143,13 @@ describe('requests', () => {
 
   test('ask for metadata alone', async () => {
     await open().getMetadata(CONFIG_MAPS, 'foo');
+    expect(last()?.request.headers.accept).toMatch(/^application\/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1/);
+  });
+
+  test('leave the namespace out for what is in none', async () => {
+    const webhooks = { apiVersion: 'admissionregistration.k8s.io/v1', kind: 'X', resource: 'webhooks' };
+    await open().getClusterScopedMetadata(webhooks, 'foo');
+    expect(last()?.request.url).toBe('/apis/admissionregistration.k8s.io/v1/webhooks/foo');
     expect(last()?.request.headers.accept).toMatch(/^application\/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1/);
   });
 

@@ -175,6 +175,56 @@ describe('set-owner', () => {
   });
 });
 
+describe('admission', () => {
+  const opted = (admission: MemoryCluster['admission']) => {
+    const cluster = new MemoryCluster(configMap('foo'), deployment('bar', mounting('foo')));
+    cluster.admission = admission;
+    return cluster;
+  };
+  const WARNING =
+    'Warning: the admission webhook of config-rollout is not installed in this cluster: each "kubectl apply" of a manifest that names configmap/foo itself makes an extra rollout until the controller has pinned it again; to prevent that, let an administrator run, in a checkout of the config-rollout project: kubectl apply -f manifests/install.yaml\n';
+
+  test.each(['', ' --dry-run=server'])(
+    'that is not installed is warned of in one line, after all else:%s',
+    async (flag) => {
+      const cluster = opted('NotFound');
+      const { code, out, err } = await run(cluster, `${SET}${flag}`);
+      expect(code).toBe(0);
+      expect(out).toContain('owner updated');
+      expect(err).toMatch(/^Warning: deleting /);
+      expect(err.slice(err.lastIndexOf('Warning: '))).toBe(WARNING);
+      expect(cluster.clusterScopedReads).toEqual([
+        'admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/config-rollout',
+      ]);
+    },
+  );
+
+  test.each(['installed', 'Forbidden', 'Unavailable'] as const)('%s gives nothing to say', async (admission) => {
+    const { code, err } = await run(opted(admission), SET);
+    expect({ code, warnings: err.match(/Warning: /g) }).toEqual({ code: 0, warnings: ['Warning: '] });
+    expect(err).not.toContain('admission');
+  });
+
+  test.each(['--dry-run=client', '--remove'])('is not asked about with %s', async (flag) => {
+    const cluster = opted('NotFound');
+    cluster.put(configMap('foo', { ownerReferences: flag === '--remove' ? [ownerOf('bar')] : [] }));
+    expect((await run(cluster, `${SET} ${flag}`)).err).not.toContain('admission');
+    expect(cluster.clusterScopedReads).toEqual([]);
+  });
+
+  test('is not asked about when nothing was written', async () => {
+    const cluster = opted('NotFound');
+    await run(cluster, SET);
+    expect(await run(cluster, SET)).toEqual({ code: 0, out: 'configmap/foo unchanged\n', err: '' });
+    expect(cluster.clusterScopedReads).toHaveLength(1);
+  });
+});
+
+test('set-owner --help says how to be pinned from the first ReplicaSet on', async () => {
+  const { out } = await run(new MemoryCluster(), 'kubectl set-owner --help');
+  expect(out).toContain('configrollout.dev/managed: owned');
+});
+
 describe('set-owner --remove', () => {
   const REMOVE = `${SET} --remove`;
 

@@ -285,7 +285,7 @@ describe('the decision on one source of one workload', () => {
       labels: row.label === undefined ? {} : { [LABEL]: row.label },
     });
     const source = aSource({ recorded: row.recorded, ...row.source });
-    const decision = decide(workload, source, row.revisions ?? [], row.pins ?? ALL, row.hold);
+    const decision = decide(workload, source, row.revisions ?? [], row.pins ?? ALL, { hold: row.hold ?? false });
 
     const names = new Map(workload.references.map(({ pointer, name }) => [pointer, name]));
     for (const { pointer, from, to } of decision.changes) {

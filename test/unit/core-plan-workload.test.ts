@@ -93,7 +93,7 @@ describe('a rollout', () => {
       mounts: ['foo', BAR1],
       metadata: { labels: { [FOO_LABEL]: H1, [BAR_LABEL]: H1 } },
     });
-    const sources = [aSource({ since: NOON - 5000 }), aSource({ name: 'bar', since: NOON - 5000 })];
+    const sources = [aSource(), aSource({ name: 'bar' })];
     const { actions } = plan({ workload: projected(raw), sources });
     expect(typesOf(actions)).toEqual(['PatchWorkload', 'Event']);
     const { mounts, labels, annotations } = carriedOut(raw, { sources });
@@ -104,7 +104,7 @@ describe('a rollout', () => {
 
   test('speaks only of the source that changed, and leaves the other one undone', () => {
     const raw = aDeployment({ mounts: [FOO1, BAR1], metadata: { labels: { [FOO_LABEL]: H1, [BAR_LABEL]: H2 } } });
-    const sources = [aSource({ since: 0 }), aSource({ name: 'bar', since: 0 })];
+    const sources = [aSource(), aSource({ name: 'bar' })];
     const { mounts, annotations } = carriedOut(raw, { sources });
     expect(mounts).toEqual([FOO2, BAR1]);
     expect(annotations).toMatchObject({ [CAUSE]: 'configmap/foo: content changed' });
@@ -277,7 +277,7 @@ describe('nothing is planned', () => {
   });
 
   test('while the snapshot of one of two sources is not made', () => {
-    const sources = [aSource({ since: 0 }), aSource({ name: 'bar', since: 0, snapshot: { name: BAR2, ready: false } })];
+    const sources = [aSource(), aSource({ name: 'bar', snapshot: { name: BAR2, ready: false } })];
     expect(plan({ workload: aWorkload({ mounts: ['foo', 'bar'] }), sources }).actions).toEqual([]);
   });
 });
@@ -298,8 +298,17 @@ describe('settling', () => {
     expect(settle(NOON - 1000, NOON - 1000).rolls).toBe(true);
   });
 
-  test('does not wait where there is one source', () => {
+  test('does not wait for the first snapshot of an only source', () => {
     expect(plan({ sources: [aSource({ since: NOON })] }).rolls).toBe(true);
+  });
+
+  test('waits for an only source that changed: the workload may be part of the same apply', () => {
+    const only = aWorkload({ mounts: [FOO1], rolled: { foo: H1 } });
+    expect(plan({ workload: only, sources: [aSource({ since: NOON - 300 })] })).toMatchObject({
+      actions: [],
+      pending: true,
+      requeueAfterMs: 700,
+    });
   });
 
   test('ends after ten settle times, whatever the sources do', () => {

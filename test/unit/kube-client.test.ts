@@ -339,6 +339,59 @@ describe('an error', () => {
   });
 });
 
+describe('warnings', () => {
+  let warned: string[];
+  const warning = (status: number, ...values: string[]): void => {
+    // As the API server does, bytes of UTF-8; Node's server writes a character a byte.
+    const bytes = values.map((value) => Buffer.from(value).toString('latin1'));
+    handler = (response) => void response.setHeader('warning', bytes).writeHead(status).end('{}');
+  };
+  const listening = (): KubeClient => connect({ onWarning: (text) => warned.push(text) });
+  beforeEach(() => {
+    warned = [];
+  });
+
+  test.each<[string, string[], string[]]>([
+    ['several headers', ['299 - "one"', '299 - "two"'], ['one', 'two']],
+    ['several in one header', ['299 - "one, two",299 agent:1 "three"  , 299 - "four"'], ['one, two', 'three', 'four']],
+    ['dates', ['299 - "one" "Sat, 25 Aug 2012 23:34:45 GMT", 299 - "two"'], ['one', 'two']],
+    ['escapes', [String.raw`299 - "say \"hi\" to C:\\x\n"`], [String.raw`say "hi" to C:\xn`]],
+    ['text beyond ASCII', ['299 - "größe 😀"'], ['größe 😀']],
+    ['encoded words', ['299 - "=?UTF-8?q?gr=C3=B6_?= =?utf-8?b?w58=?= =?x?q?y?="'], ['grö ß=?x?q?y?=']],
+    ['the same text twice', ['299 - "one"', '299 - "one"'], ['one', 'one']],
+    ['other codes', ['199 - "one", 299 - "two"'], ['two']],
+    ['control characters', ['299 - "\u009b31mred\tink =?utf-8?q?=1B[2J?="'], ['31mredink [2J']],
+    ['empty texts', ['299 - "", 299 - "two"'], ['two']],
+    ['nothing after a malformed one', ['299 - "one", 299 "two", 299 - "three"', '299 - "four"'], ['one', 'four']],
+    ['no end of a quote', ['299 - "one'], []],
+    ['no quotes', ['299 - one'], []],
+  ])('are heard with %s', async (_, values, texts) => {
+    warning(200, ...values);
+    await listening().request('GET', '/x');
+    expect(warned).toEqual(texts);
+  });
+
+  test('leave out bytes that are no text', async () => {
+    handler = (response) => void response.writeHead(200, { warning: '299 - "\xff", 299 - "two"' }).end();
+    await listening().request('GET', '/x');
+    expect(warned).toEqual(['two']);
+  });
+
+  test('are heard of refused requests and of streams too', async () => {
+    const client = listening();
+    warning(422, '299 - "refused"');
+    expect((await failureOf(client.request('POST', '/x', { body: {} }))).status).toBe(422);
+    warning(200, '299 - "streamed"');
+    await collect(client.stream('/x'));
+    expect(warned).toEqual(['refused', 'streamed']);
+  });
+
+  test('trouble nobody who does not listen', async () => {
+    warning(200, '299 - "one"');
+    expect(await connect().request('GET', '/x')).toBe('{}');
+  });
+});
+
 describe('a stream', () => {
   test('puts lines together however they are cut, also within a character', async () => {
     const values = [{ text: 'größe 😀' }, { long: 'ü'.repeat(2_000_000) }, [1, 2]];

@@ -4,6 +4,7 @@ import { isFailure } from '../../app/errors.ts';
 import type { Workload } from '../../core/types.ts';
 import { WORKLOAD_KINDS } from '../../workloads/kinds.ts';
 import { projectConfigMap } from '../../workloads/raw.ts';
+import { admissionWarning } from '../admission.ts';
 import type { Cluster, Json } from '../cluster.ts';
 import { type Call, defineCommand, warn } from '../command.ts';
 import { dryRunOf, fieldManagerFlag, WRITE_FLAGS } from '../common-flags.ts';
@@ -28,6 +29,7 @@ export const setOwner = defineCommand({
     description: [
       ' The owner reference opts the ConfigMap in: each change of its content becomes a new revision of the\n Deployments that own it, and "kubectl rollout undo" brings the former content back.',
       ' Kubernetes deletes a ConfigMap when the last of its owners is deleted. To opt in without that, declare the\n owners in the annotation configrollout.dev/owners of the ConfigMap ("deployment/bar, deployment/baz"), or label\n the Deployment with configrollout.dev/managed=all.',
+      ' To have the first ReplicaSet pinned already when a manifest is created from Git, label the Deployment with\n configrollout.dev/managed: owned (with the annotation on the ConfigMap) or all.',
     ],
     examples: [
       ['Roll out changes of configmap foo to deployment bar', 'kubectl set-owner configmap/foo deployment/bar'],
@@ -60,6 +62,11 @@ async function run(call: Call<typeof FLAGS>): Promise<number> {
   });
   shell.out(await printer.print(printed(configMap), plan.verb, plan.result));
   warn(shell, plan.warnings);
+  // Not when it was an owner before: said when it becomes true, as the other warnings are.
+  if (!flags.remove && plan.patch !== undefined && dryRun !== 'client') {
+    const warning = await admissionWarning(cluster, configMap.name);
+    if (warning !== undefined) warn(shell, [warning]);
+  }
   return 0;
 }
 

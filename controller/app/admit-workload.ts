@@ -1,0 +1,102 @@
+// Admission of workloads: observe → plan → apply, once more, with the object of the request in the place of the cached one.
+
+import type { Operation } from 'fast-json-patch';
+import { disown } from '../core/managed-fields.ts';
+import { MANAGER } from '../core/names.ts';
+import { type AdmissionObservation, type AdmissionPlan, planAdmission } from '../core/plan-admission.ts';
+import { snapshotManifest } from '../core/snapshot.ts';
+import type { Workload } from '../core/types.ts';
+import { messageOf } from '../runtime/failure.ts';
+import type { Log } from '../runtime/log.ts';
+import type { WorkloadKind } from '../workloads/kind.ts';
+import { type AdmissionAnswer, type AdmissionRequest, type Admit, ALLOWED } from './admission.ts';
+import type { Apply } from './apply.ts';
+import { ClusterError } from './errors.ts';
+import type { AdmissionObserver } from './observe-admission.ts';
+
+// kubectl's undo sends no field manager, where its other commands name themselves; later ones may.
+const UNDO_MANAGERS: readonly (string | undefined)[] = [undefined, 'kubectl-rollout'];
+
+export function workloadAdmission(
+  observer: AdmissionObserver,
+  kinds: readonly WorkloadKind[],
+  apply: Apply,
+  log: Log,
+): Admit {
+  return async (request) => {
+    const asked = read(request, kinds);
+    if (asked === undefined || asked.workload.deleting) return ALLOWED;
+    const { workload, replaced } = asked;
+    const isOwn = request.fieldManager === MANAGER;
+    // What the controller writes is its own decision already; only its claim on the names is taken away.
+    const plan = isOwn ? await planNothing(observer, workload, replaced) : await planFor(request, workload, replaced);
+    if (plan.why && !request.dryRun) {
+      log('info', 'workload pinned at admission', { key: keyOf(request), reason: plan.why, user: request.user.name });
+    }
+    return answer(request, plan);
+  };
+
+  async function planFor(request: AdmissionRequest, workload: Workload, replaced: Workload | undefined) {
+    const mayBeUndo = replaced !== undefined && UNDO_MANAGERS.includes(request.fieldManager);
+    const observed = { ...(await observer.workload(workload, replaced)), hold: false, mayBeUndo };
+    const plan = planAdmission(observed);
+    if (request.dryRun || plan.snapshots.length === 0) return plan;
+    try {
+      await makeSnapshots(request, observed, plan);
+      return plan;
+    } catch (error) {
+      // Better the former content, or the raw reference, than the name of a copy that does not exist.
+      log('error', `no snapshot at admission: ${messageOf(error)}`, { key: keyOf(request) });
+      return planAdmission({ ...observed, hold: true });
+    }
+  }
+
+  async function makeSnapshots(request: AdmissionRequest, observed: AdmissionObservation, plan: AdmissionPlan) {
+    const { namespace } = request;
+    // Before it is created a workload has no uid to be named by; the controller names it once it has.
+    const owners = observed.replaced ? [observed.replaced] : [];
+    for (const view of plan.snapshots) {
+      const copy = await observer.copyOf(namespace, view);
+      if (copy === undefined || view.hash === undefined || view.snapshot === undefined)
+        throw new ClusterError('Conflict', `configmap/${view.name} in ${namespace} changes at this moment`);
+      if (copy === 'ready') continue;
+      const manifest = snapshotManifest(copy.object, view.snapshot.name, view.hash, copy.content, owners);
+      const why = `content of configmap/${view.name}, for a workload at admission`;
+      await apply(keyOf(request), { actions: [{ type: 'CreateSnapshot', manifest, why }] });
+    }
+  }
+}
+
+async function planNothing(observer: AdmissionObserver, workload: Workload, replaced: Workload | undefined) {
+  const pins = observer.pins(workload, replaced);
+  const nothing = { optedIn: false, sources: [], revisions: [], hold: false, mayBeUndo: false };
+  return planAdmission({ workload, replaced, pins, ...nothing });
+}
+
+interface Asked {
+  readonly workload: Workload;
+  readonly replaced: Workload | undefined;
+}
+
+function read(request: AdmissionRequest, kinds: readonly WorkloadKind[]): Asked | undefined {
+  const { kind: asked, namespace, name, oldObject } = request;
+  const kind = kinds.find((each) => each.kind === asked.kind && each.apiGroup === asked.group);
+  const replaced = oldObject === undefined ? undefined : kind?.project(oldObject);
+  const object = Object(request.object);
+  // What an object that is not stored yet has no value for; none of it is ever written.
+  const identity = { uid: replaced?.uid ?? request.uid, resourceVersion: replaced?.resourceVersion ?? '0' };
+  const metadata = { ...object.metadata, ...identity, namespace, name: name || request.uid };
+  const workload = kind?.project({ ...object, metadata });
+  return workload && { workload, replaced };
+}
+
+function answer(request: AdmissionRequest, { operations, pinned, warnings }: AdmissionPlan): AdmissionAnswer {
+  const entries: unknown = Object(request.object).metadata?.managedFields;
+  const settled = Array.isArray(entries) ? disown(entries, request.object, pinned) : undefined;
+  const settling: Operation[] = settled ? [{ op: 'replace', path: '/metadata/managedFields', value: settled }] : [];
+  return { operations: [...operations, ...settling], warnings };
+}
+
+function keyOf({ kind, namespace, name }: AdmissionRequest): string {
+  return `${kind.kind}/${namespace}/${name}`;
+}

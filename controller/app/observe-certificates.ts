@@ -1,0 +1,80 @@
+// One look at the Secret and the webhook configurations, as the plan wants to see them; and what only looking over time
+// can tell: since when things are as they are.
+
+import type { ServingFacts } from '../core/certificates.ts';
+import { type CertificateObservation, idleCertificates } from '../core/plan-certificates.ts';
+import type { CertificatePort, KeyPair, SecretRead, TrustRead, X509 } from './certificate-ports.ts';
+
+/** What this replica serves. Kept in memory, so that it survives the Secret. */
+export interface Served {
+  readonly facts: ServingFacts;
+  readonly pair: KeyPair;
+  /** The CA that signed it, PEM. */
+  readonly authority: string | undefined;
+}
+
+export interface CertificateLook {
+  readonly observation: CertificateObservation;
+  readonly secret: SecretRead | undefined;
+  /** Fingerprint → PEM of every CA in sight. */
+  readonly authorities: ReadonlyMap<string, string>;
+}
+
+export interface CertificateObserverOptions {
+  readonly port: CertificatePort;
+  readonly x509: X509;
+  readonly mode: CertificateObservation['mode'];
+  readonly graceMs: number;
+  readonly now: () => number;
+}
+
+export class CertificateObserver {
+  readonly #options: CertificateObserverOptions;
+  #trust = { versions: '', since: 0 };
+  #idleSince: ReadonlyMap<string, number> = new Map();
+
+  constructor(options: CertificateObserverOptions) {
+    this.#options = options;
+  }
+
+  async observe(served: Served | undefined, signal?: AbortSignal): Promise<CertificateLook> {
+    const { port, x509, mode, graceMs, now: clock } = this.#options;
+    // In this order: a CA is in the Secret before it is in a configuration, so what only the latter has is a former one.
+    const trustRead = mode === 'managed' ? await port.readTrust(signal) : [];
+    const now = clock();
+    const secretRead = await port.readSecret(signal);
+    const secret = secretRead && x509.readSecret(secretRead.material);
+    const trust = trustRead.map(({ webhooks, ...rest }) => ({
+      ...rest,
+      webhooks: webhooks.map(({ host, caBundle }) => ({ host, trusts: x509.readBundle(caBundle) })),
+    }));
+    const inSight = { secret, trust, served: served?.facts };
+    const observation = {
+      ...inSight,
+      mode,
+      trustSince: this.#trustSince(trustRead, now),
+      idleSince: this.#noteIdle(idleCertificates(inSight), now),
+      graceMs,
+      now,
+    };
+    const trusted = trust.flatMap(({ webhooks }) => webhooks.flatMap(({ trusts }) => trusts));
+    const authorities = new Map(
+      [...trusted, ...(secret?.authorities ?? [])].map(({ fingerprint, pem }) => [fingerprint, pem]),
+    );
+    const issuer = served?.facts.issuer;
+    if (issuer !== undefined && served?.authority !== undefined) authorities.set(issuer, served.authority);
+    return { observation, secret: secretRead, authorities };
+  }
+
+  #trustSince(trust: readonly TrustRead[], now: number): number {
+    const versions = trust.map(({ kind, resourceVersion }) => `${kind}/${resourceVersion}`).join();
+    if (this.#trust.since === 0 || versions !== this.#trust.versions) this.#trust = { versions, since: now };
+    return this.#trust.since;
+  }
+
+  #noteIdle(idle: ReadonlySet<string>, now: number): ReadonlyMap<string, number> {
+    const since = this.#idleSince;
+    this.#idleSince = new Map([...idle].map((fingerprint) => [fingerprint, since.get(fingerprint) ?? now]));
+    return this.#idleSince;
+  }
+}

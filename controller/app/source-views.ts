@@ -1,0 +1,114 @@
+// What is known of a source's content and of its snapshot, from the caches where they know it, and read where they do not.
+
+import type { SourceView } from '../core/decide.ts';
+import { readRolled } from '../core/names.ts';
+import { isSnapshotOf, snapshotNames } from '../core/snapshot.ts';
+import type { ConfigObject, Workload } from '../core/types.ts';
+import type { ContentIndex, KnownContent } from './content-index.ts';
+import type { ClusterPort, ConfigMapRead } from './ports.ts';
+import type { World } from './world.ts';
+
+export class SourceViews {
+  readonly #world: World;
+  readonly #index: ContentIndex;
+  readonly #port: ClusterPort;
+  readonly #now: () => number;
+
+  constructor(world: World, index: ContentIndex, port: ClusterPort, now: () => number) {
+    this.#world = world;
+    this.#index = index;
+    this.#port = port;
+    this.#now = now;
+  }
+
+  /** The content of a source; `read` only where it had to be read. Undefined when the source is gone. */
+  async content(
+    source: ConfigObject,
+  ): Promise<{ known: KnownContent; source: ConfigObject; read?: ConfigMapRead } | undefined> {
+    const known = this.#index.peek(source);
+    if (known) return { known, source };
+    const made = this.#world
+      .snapshotsOf(source.namespace, source.name)
+      .find(
+        ({ snapshot }) =>
+          snapshot.sourceUid === source.uid && snapshot.sourceResourceVersion === source.resourceVersion,
+      );
+    if (made) return { known: this.#index.learnFromSnapshot(source, made.snapshot.hash, this.#now()), source };
+    const read = await this.#port.readConfigMap(source.namespace, source.name);
+    return read && { known: this.#learn(read), source: read.object, read };
+  }
+
+  /** Reads a source whose content is about to be copied; undefined when it is no longer the one with that hash. */
+  async readAgain({ namespace, name }: ConfigObject, hash: string): Promise<ConfigMapRead | undefined> {
+    const read = await this.#port.readConfigMap(namespace, name);
+    return read && this.#learn(read).hash === hash ? read : undefined;
+  }
+
+  /** Reads, live, what a reference names, and lets the caches know, which may be behind. */
+  async refresh(namespace: string, name: string): Promise<void> {
+    const read = await this.#port.readConfigMap(namespace, name);
+    if (read === undefined) return;
+    if (read.object.snapshot === undefined) this.#learn(read);
+    else this.#world.configMaps.noteWrite(read.object);
+  }
+
+  view(workload: Workload, source: ConfigObject): SourceView {
+    const known = this.#index.peek(source);
+    return {
+      kind: source.kind,
+      name: source.name,
+      uid: source.uid,
+      hash: known?.hash,
+      snapshot: known && this.snapshot(source, known.hash),
+      recorded: this.#world.recordedHash(source, workload),
+      since: known?.since ?? 0,
+      changedKeys: undefined,
+    };
+  }
+
+  /** With the keys that changed, for the change cause; costs a read only when the old content was never seen by this process. */
+  async viewWithKeys(workload: Workload, source: ConfigObject): Promise<SourceView> {
+    const view = this.view(workload, source);
+    const rolled = readRolled(workload.labels, source.kind, source.name)?.hash ?? view.recorded;
+    if (view.hash === undefined || rolled === undefined || rolled === view.hash) return view;
+    const keys = this.#index.changedKeys(source, rolled, view.hash);
+    if (keys) return { ...view, changedKeys: keys };
+    const old = this.#world.snapshotsOf(source.namespace, source.name).find(({ snapshot }) => snapshot.hash === rolled);
+    const read = old && (await this.#port.readConfigMap(old.namespace, old.name));
+    if (read) this.#index.verify(read);
+    return { ...view, changedKeys: this.#index.changedKeys(source, rolled, view.hash) };
+  }
+
+  /** The snapshot of a content: the one that exists, or else the first name that is free; undefined when none is. */
+  snapshot(source: ConfigObject, hash: string): { name: string; ready: boolean; uid?: string } | undefined {
+    const names = snapshotNames(source.name, hash).map((name) => ({
+      name,
+      object: this.#world.configMap(source.namespace, name),
+    }));
+    for (const { name, object } of names) {
+      if (object && isSnapshotOf(object, source.name, hash) && this.#index.verdict(object.uid) !== false) {
+        return { name, ready: this.#index.verdict(object.uid) === true, uid: object.uid };
+      }
+    }
+    const free = names.find(({ object }) => object === undefined);
+    return free && { name: free.name, ready: false };
+  }
+
+  /** Reads a snapshot that bears the marks and was not seen by this process. True when there was something to verify. */
+  async verifyExisting(source: ConfigObject, hash: string): Promise<boolean> {
+    const found = this.snapshot(source, hash);
+    if (found?.uid === undefined || found.ready) return false;
+    const read = await this.#port.readConfigMap(source.namespace, found.name);
+    if (read === undefined) return false;
+    this.#world.configMaps.noteWrite(read.object);
+    this.#index.verify(read);
+    return read.object.uid === found.uid;
+  }
+
+  #learn(read: ConfigMapRead): KnownContent {
+    // What was read may be newer than what the watch has shown.
+    const known = this.#index.learn(read, this.#now());
+    this.#world.configMaps.noteWrite(read.object);
+    return known;
+  }
+}

@@ -1,0 +1,64 @@
+// What decisions mean for the object: the JSON Patch operations that the controller sends, and that admission answers with.
+
+import { escapePathComponent, type Operation } from 'fast-json-patch';
+import { causeAnnotations, mayWriteCause } from './cause.ts';
+import type { Decision } from './decide.ts';
+import { AFTER_REVISION_LABEL, MANAGED_LABEL } from './names.ts';
+import type { Revision, Workload } from './types.ts';
+
+/** The labels that the decisions write; none when there is nothing to note. */
+export function stateLabels(
+  workload: Workload,
+  decisions: readonly Decision[],
+  revisions: readonly Revision[],
+): Readonly<Record<string, string>> {
+  const labels = Object.fromEntries(
+    decisions.flatMap(({ label }): [string, string][] => (label ? [[label.key, label.value]] : [])),
+  );
+  // Revisions from before the rollout do not say what ran since.
+  if (decisions.some(({ rolls, label }) => rolls && label)) {
+    labels[AFTER_REVISION_LABEL] = `${Math.max(0, ...revisions.map(({ number }) => number))}`;
+  }
+  const isManaged = workload.labels[MANAGED_LABEL] !== undefined || Object.keys(labels).length === 0;
+  return isManaged ? labels : { ...labels, [MANAGED_LABEL]: 'owned' };
+}
+
+/** The annotations that say why; none over a cause that a person wrote. */
+export function causeToWrite(workload: Workload, cause: string | undefined): Readonly<Record<string, string>> {
+  return cause !== undefined && mayWriteCause(workload) ? causeAnnotations(cause) : {};
+}
+
+/** Points the references to their pins; each replace behind a test of the old value. */
+export function repointing(workload: Workload, decisions: readonly Decision[]): Operation[] {
+  return decisions.flatMap((decision) =>
+    decision.changes.flatMap(({ pointer, from, to }): Operation[] => {
+      const path = `${workload.templatePointer}${pointer}`;
+      return [
+        { op: 'test', path, value: from },
+        { op: 'replace', path, value: to },
+      ];
+    }),
+  );
+}
+
+/** Sets labels and annotations, in maps that may not exist yet. */
+export function marking(
+  workload: Workload,
+  labels: Readonly<Record<string, string>>,
+  annotations: Readonly<Record<string, string>>,
+): Operation[] {
+  return [
+    ...setAll('/metadata/labels', workload.hasLabels, labels),
+    ...setAll('/metadata/annotations', workload.hasAnnotations, annotations),
+  ];
+}
+
+function setAll(path: string, exists: boolean, entries: Readonly<Record<string, string>>): Operation[] {
+  if (Object.keys(entries).length === 0) return [];
+  if (!exists) return [{ op: 'add', path, value: entries }];
+  return Object.entries(entries).map(([key, value]) => ({
+    op: 'add',
+    path: `${path}/${escapePathComponent(key)}`,
+    value,
+  }));
+}

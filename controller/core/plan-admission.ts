@@ -1,0 +1,120 @@
+// A workload that is about to be stored: raw references become pins in the same request, so that an unchanged manifest
+// changes nothing, and an image comes with its config in one revision.
+
+import type { Operation } from 'fast-json-patch';
+import { causeOf } from './cause.ts';
+import { type Decision, decide, type Pins, type SourceView } from './decide.ts';
+import { sameTemplate } from './history.ts';
+import { MANAGED_LABEL } from './names.ts';
+import { causeToWrite, marking, repointing, stateLabels } from './pin-operations.ts';
+import { mention, type Revision, type Workload } from './types.ts';
+
+export interface AdmissionObservation {
+  /** As asked for. */
+  readonly workload: Workload;
+  /** What an update replaces; undefined for a creation. */
+  readonly replaced: Workload | undefined;
+  /** Whether any source opts the workload in. */
+  readonly optedIn: boolean;
+  /** Those that the template names raw. */
+  readonly sources: readonly SourceView[];
+  readonly revisions: readonly Revision[];
+  readonly pins: Pins;
+  /** The snapshot of a new content cannot be had: what ran before goes on. */
+  readonly hold: boolean;
+  /** The request looks like `kubectl rollout undo`. */
+  readonly mayBeUndo: boolean;
+}
+
+export interface AdmissionPlan {
+  /** Have to exist before the answer goes out. */
+  readonly snapshots: readonly SourceView[];
+  readonly operations: readonly Operation[];
+  /** JSON pointers, from the object, of names that are pins once the operations are carried out. */
+  readonly pinned: readonly string[];
+  readonly warnings: readonly string[];
+  /** One line for the log; undefined when nothing is pinned. */
+  readonly why: string | undefined;
+}
+
+/** What to make of the object of one request. The object that results gives no operation the second time. */
+export function planAdmission(observed: AdmissionObservation): AdmissionPlan {
+  const { workload, sources, revisions, pins, replaced, hold } = observed;
+  const decisions = sources
+    .filter(({ hash }) => hash !== undefined)
+    .map((source) => decide(withState(workload, replaced), source, revisions, pins, { hold, replaced }));
+  const moved = new Set(decisions.flatMap(({ changes }) => changes.map(({ pointer }) => pointer)));
+  const pinned = workload.references.filter(({ name, pointer }) => moved.has(pointer) || pins.has(name));
+  const rolling = decisions.filter(({ rolls, changes }) => rolls && !hold && changes.length > 0);
+  // A creation needs no cause; its content is a first snapshot, or no news.
+  const cause = rolling.length > 0 && replaced !== undefined ? causeOf(rolling) : undefined;
+  return {
+    snapshots: decisions
+      .filter(({ needsSnapshot, source }) => needsSnapshot && source.snapshot?.ready !== true)
+      .map(({ source }) => source),
+    operations: [
+      ...repointing(workload, decisions),
+      ...marking(workload, labelsToWrite(observed, decisions), {
+        ...bookkeepingLost(observed),
+        ...causeToWrite(workload, cause),
+      }),
+    ],
+    pinned: pinned.map(({ pointer }) => `${workload.templatePointer}${pointer}`),
+    warnings: [...undoWarnings(observed, decisions), ...unpinnedWarnings(observed, decisions)],
+    why: moved.size > 0 ? `pinned to ${[...new Set(decisions.flatMap(namesOf))].join(', ')}` : undefined,
+  };
+}
+
+function namesOf({ changes }: Decision): string[] {
+  return changes.map(({ to }) => `configmap/${to}`);
+}
+
+/**
+ * The state that decides: what the request leaves out, as `kubectl replace` of a manifest does, still stands. But a
+ * person who takes `managed` away means it.
+ */
+export function withState(workload: Workload, replaced: Workload | undefined): Workload {
+  const { [MANAGED_LABEL]: _, ...state } = replaced?.labels ?? {};
+  return { ...workload, labels: { ...state, ...workload.labels } };
+}
+
+function labelsToWrite(
+  { workload, replaced, optedIn, revisions }: AdmissionObservation,
+  decisions: readonly Decision[],
+): Readonly<Record<string, string>> {
+  if (!optedIn) return {};
+  const { [MANAGED_LABEL]: managed = 'owned', ...state } = withState(workload, replaced).labels;
+  const wanted = { ...state, [MANAGED_LABEL]: managed, ...stateLabels(workload, decisions, revisions) };
+  return Object.fromEntries(Object.entries(wanted).filter(([key, value]) => workload.labels[key] !== value));
+}
+
+// A PUT of a manifest takes these away, and Kubernetes puts them back: two generations for nothing.
+function bookkeepingLost({ workload, replaced, optedIn }: AdmissionObservation): Readonly<Record<string, string>> {
+  const kept = Object.entries(optedIn ? (replaced?.bookkeeping ?? {}) : {});
+  return Object.fromEntries(kept.filter(([key]) => workload.bookkeeping[key] === undefined));
+}
+
+// An undo to a revision from before the opt-in asks for a content that nobody kept.
+function undoWarnings(
+  { workload, revisions, mayBeUndo }: AdmissionObservation,
+  decisions: readonly Decision[],
+): string[] {
+  const target = mayBeUndo ? revisions.find((revision) => sameTemplate(revision, workload)) : undefined;
+  if (target === undefined) return [];
+  return decisions.flatMap(({ source, changes }) => {
+    const [change] = changes;
+    if (change === undefined) return [];
+    const kept = mention({ kind: source.kind, name: change.to });
+    return [
+      `revision ${target.number} ran on ${mention(source)} itself, whose content of then was not kept; ${mention(workload)} goes on with ${kept}`,
+    ];
+  });
+}
+
+function unpinnedWarnings({ workload, hold }: AdmissionObservation, decisions: readonly Decision[]): string[] {
+  if (!hold) return [];
+  return decisions.map(({ source, changes }) => {
+    const meanwhile = changes.length > 0 ? 'goes on with its former content' : 'runs on it directly';
+    return `${mention(source)} could not be copied now; ${mention(workload)} ${meanwhile} until the controller has done so (kubectl describe ${mention(source)} says more)`;
+  });
+}

@@ -1,0 +1,146 @@
+// The HTTPS server that the API server asks. Whatever goes wrong here, it answers: an error of ours must not keep
+// anybody from deploying.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import https from 'node:https';
+import { type AdmissionAnswer, type Admit, ALLOWED } from '../app/admission.ts';
+import { messageOf } from '../runtime/failure.ts';
+import type { Log } from '../runtime/log.ts';
+import { BadReview, readReview, writeReview } from './review.ts';
+
+export interface AdmissionServerOptions {
+  /** Path → who answers there. */
+  readonly handlers: Readonly<Record<string, Admit>>;
+  readonly log: Log;
+}
+
+// An object has 1.5 MiB at most in etcd's defaults, 3 MiB as a request; a review holds two of them.
+const LARGEST_BODY = 16 * 1024 * 1024;
+// API servers keep idle connections for 90 s; ours must not be the first to hang up, just as a request is on its way.
+const KEEP_ALIVE_MS = 120_000;
+const RECEIVE_MS = 10_000;
+// Left for the answer's way back.
+const MARGIN_MS = 250;
+const DEFAULT_TIMEOUT_MS = 10_000;
+
+export class AdmissionServer {
+  readonly #handlers: AdmissionServerOptions['handlers'];
+  readonly #log: Log;
+  readonly #server: https.Server;
+  #isStopping = false;
+
+  constructor({ handlers, log }: AdmissionServerOptions) {
+    this.#handlers = handlers;
+    this.#log = log;
+    const timeouts = { keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: RECEIVE_MS, headersTimeout: RECEIVE_MS };
+    this.#server = https.createServer({ minVersion: 'TLSv1.2', ...timeouts }, (request, response) => {
+      this.#serve(request, response).catch((error: unknown) => {
+        this.#log('debug', `admission: ${messageOf(error)}`);
+        response.destroy();
+      });
+    });
+    // Probes of ports, and handshakes of those who do not trust us (yet).
+    this.#server.on('tlsClientError', (error) => this.#log('debug', `admission: ${error.message}`));
+  }
+
+  /** Takes effect for new connections; those that are open go on. PEM. */
+  useCertificate(material: { readonly cert: string; readonly key: string }): void {
+    this.#server.setSecureContext({ ...material, minVersion: 'TLSv1.2' });
+  }
+
+  /** Port 0 takes a free one. Resolves with the port when it listens; rejects when it cannot. */
+  async listen(port: number): Promise<number> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(port, resolve);
+    });
+    const address = this.#server.address();
+    return typeof address === 'object' && address !== null ? address.port : port;
+  }
+
+  /** Goes on answering for `delayMs`, while API servers learn to ask others; then ends with the last answer. */
+  async stop(delayMs: number): Promise<void> {
+    this.#isStopping = true;
+    await new Promise((resolve) => setTimeout(resolve, delayMs));
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.#server.closeIdleConnections();
+    await closed;
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? '/', 'https://localhost');
+    if (url.pathname === '/readyz')
+      return send(response, this.#isStopping ? 503 : 200, this.#isStopping ? 'stopping' : 'ok');
+    const admit = this.#handlers[url.pathname];
+    if (admit === undefined) return send(response, 404, `there is nothing at ${url.pathname}`);
+    if (request.method !== 'POST') return send(response, 405, 'POST an AdmissionReview', { allow: 'POST' });
+    const body = await readBody(request);
+    if (body === undefined) {
+      return send(response, 413, `the body is longer than ${LARGEST_BODY} bytes`, { connection: 'close' });
+    }
+    try {
+      const asked = readReview(body);
+      const answer = await this.#answer(admit, asked, timeoutOf(url));
+      send(response, 200, writeReview(asked.uid, answer), { 'content-type': 'application/json' });
+    } catch (error) {
+      if (!(error instanceof BadReview)) throw error;
+      send(response, 400, error.message);
+    }
+  }
+
+  async #answer(admit: Admit, asked: Parameters<Admit>[0], timeoutMs: number): Promise<AdmissionAnswer> {
+    const what = `${asked.kind.kind}/${asked.namespace}/${asked.name}`;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<AdmissionAnswer>((resolve) => {
+      timer = setTimeout(() => {
+        this.#log('warn', `admission of ${what} took longer than ${timeoutMs} ms; let through as it was`);
+        resolve(unpinned('was busy'));
+      }, timeoutMs);
+    });
+    const inTime = admit(asked).catch((error: unknown) => {
+      this.#log('error', `admission of ${what}: ${messageOf(error)}; let through as it was`);
+      return unpinned('failed');
+    });
+    try {
+      return await Promise.race([inTime, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+function unpinned(why: string): AdmissionAnswer {
+  return {
+    ...ALLOWED,
+    warnings: [`config-rollout ${why}, and let this through as it is; its controller mends it afterwards`],
+  };
+}
+
+// The API server says how long it is going to wait, as a Go duration of whole seconds: `?timeout=2s`.
+function timeoutOf(url: URL): number {
+  const [, seconds] = /^(\d+)s$/.exec(url.searchParams.get('timeout') ?? '') ?? [];
+  return (seconds === undefined ? DEFAULT_TIMEOUT_MS : Number(seconds) * 1000) - MARGIN_MS;
+}
+
+/** Undefined when it is too long. Throws when the sender hangs up. */
+async function readBody(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  // To destroy the request would be to hang up before the answer.
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    length += chunk.length;
+    if (length > LARGEST_BODY) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+function send(
+  response: ServerResponse,
+  status: number,
+  text: string,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', ...headers });
+  response.end(text);
+}
