@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { rolledHashLabel } from '../../controller/core/names.ts';
 import { findReferences, inspectTemplate } from '../../controller/core/references.ts';
 import { revisionOf } from '../support/simulated-cluster.ts';
 import {
@@ -238,7 +239,9 @@ describe.each([
         // A replace drops the state label. Without admission, what was rolled is then known from the record, which follows
         // a rollout within seconds: a replace that is quicker than that may lose the change until the next one.
         if (step.do === 'replace' && !hasAdmission) await shop.controller.untilQuiet();
+        const before = WORKLOADS.map((name) => standing(shop, name));
         await performAmid(shop, step, during);
+        if (hasAdmission && !during) for (const each of before) expectAdmitted(shop, step, each);
       }
       if (hasAdmission) expect({ step, raw: rawMounts(shop) }).toEqual({ step, raw: [] });
     }
@@ -268,6 +271,46 @@ describe.each([
     );
   });
 });
+
+/** What admission has to keep of a workload. */
+function standing({ cluster }: Shop, name: WorkloadName) {
+  const { metadata, spec } = structuredClone(cluster.deployment(name));
+  const rolled = USES[name].map((source) => metadata.labels?.[rolledHashLabel('ConfigMap', source)]);
+  const history = cluster.history(name);
+  return { name, template: spec.template, mounts: cluster.mounts(name), rolled, history };
+}
+
+// A raw manifest keeps what runs, or comes with the content of now: that where an image changes with it.
+function expectAdmitted(shop: Shop, step: Step, before: ReturnType<typeof standing>): void {
+  const { name, mounts, rolled, template, history } = before;
+  const after = standing(shop, name);
+  const isIts = 'workload' in step && step.workload === name;
+  const target = isIts && step.do === 'undo' ? history.at(-1 - step.back)?.spec.template : undefined;
+  const asked = target ? findReferences(target).map((reference) => reference.name) : mounts;
+  const isNewTemplate = inspectTemplate(after.template).shape !== inspectTemplate(template).shape;
+  const isManifest = isIts && ['apply', 'replace'].includes(step.do);
+  after.mounts.forEach((mount, i) => {
+    const source = SOURCES.find((each) => mount.startsWith(`${each}-`));
+    const was = mounts[i] ?? '';
+    const isRaw = isManifest || asked[i] === source;
+    const isDue = source !== undefined && rolled[USES[name].indexOf(source)] !== shop.currentHash(source);
+    const current = source ? shop.currentMount(source) : was;
+    const pinned = isDue ? [current, ...(isNewTemplate ? [] : [was])] : [was];
+    expect({ step, name, mount, allowed: isRaw ? pinned : [asked[i]] }).toEqual({
+      step,
+      name,
+      mount,
+      allowed: expect.arrayContaining([mount]),
+    });
+  });
+  USES[name].forEach((source, i) => {
+    expect({ step, name, allowed: [rolled[i], shop.currentHash(source)] }).toEqual({
+      step,
+      name,
+      allowed: expect.arrayContaining([after.rolled[i]]),
+    });
+  });
+}
 
 /** What the templates mount that can change under their pods. */
 function rawMounts({ cluster }: Shop): string[] {
