@@ -20,6 +20,7 @@ export interface SecretContent extends SecretFacts {
 }
 
 export interface SecretRead {
+  readonly resourceVersion: string;
   readonly material: CertificateMaterial;
   /** The whole object, for the writer: what else is in it stays. */
   readonly raw: unknown;

@@ -1,9 +1,9 @@
-// One look at the Secret and the webhook configurations, as the plan wants to see them; and what only looking over time
-// can tell: since when things are as they are.
+// One look at the Secret and the webhook configurations, as the plan wants to see them; and what only one who has looked
+// before can tell: since when they are as they are.
 
 import type { ServingFacts } from '../core/certificates.ts';
-import { type CertificateObservation, idleCertificates } from '../core/plan-certificates.ts';
-import type { CertificatePort, KeyPair, SecretRead, TrustRead, X509 } from './certificate-ports.ts';
+import type { CertificateObservation } from '../core/plan-certificates.ts';
+import type { CertificatePort, KeyPair, SecretRead, X509 } from './certificate-ports.ts';
 
 /** What this replica serves. Kept in memory, so that it survives the Secret. */
 export interface Served {
@@ -30,8 +30,8 @@ export interface CertificateObserverOptions {
 
 export class CertificateObserver {
   readonly #options: CertificateObserverOptions;
-  #trust = { versions: '', since: 0 };
-  #idleSince: ReadonlyMap<string, number> = new Map();
+  #versions: string | undefined;
+  #unchangedSince = 0;
 
   constructor(options: CertificateObserverOptions) {
     this.#options = options;
@@ -48,15 +48,8 @@ export class CertificateObserver {
       ...rest,
       webhooks: webhooks.map(({ host, caBundle }) => ({ host, trusts: x509.readBundle(caBundle) })),
     }));
-    const inSight = { secret, trust, served: served?.facts };
-    const observation = {
-      ...inSight,
-      mode,
-      trustSince: this.#trustSince(trustRead, now),
-      idleSince: this.#noteIdle(idleCertificates(inSight), now),
-      graceMs,
-      now,
-    };
+    const unchangedSince = this.#noteVersions([...trustRead, secretRead], now);
+    const observation = { mode, secret, trust, served: served?.facts, unchangedSince, graceMs, now };
     const trusted = trust.flatMap(({ webhooks }) => webhooks.flatMap(({ trusts }) => trusts));
     const authorities = new Map(
       [...trusted, ...(secret?.authorities ?? [])].map(({ fingerprint, pem }) => [fingerprint, pem]),
@@ -66,15 +59,11 @@ export class CertificateObserver {
     return { observation, secret: secretRead, authorities };
   }
 
-  #trustSince(trust: readonly TrustRead[], now: number): number {
-    const versions = trust.map(({ kind, resourceVersion }) => `${kind}/${resourceVersion}`).join();
-    if (this.#trust.since === 0 || versions !== this.#trust.versions) this.#trust = { versions, since: now };
-    return this.#trust.since;
-  }
-
-  #noteIdle(idle: ReadonlySet<string>, now: number): ReadonlyMap<string, number> {
-    const since = this.#idleSince;
-    this.#idleSince = new Map([...idle].map((fingerprint) => [fingerprint, since.get(fingerprint) ?? now]));
-    return this.#idleSince;
+  // By version, not by content: what was there between two looks may still be on its way to an API server.
+  #noteVersions(read: readonly ({ readonly resourceVersion: string } | undefined)[], now: number): number {
+    const versions = read.map((each) => each?.resourceVersion).join();
+    if (versions !== this.#versions) this.#unchangedSince = now;
+    this.#versions = versions;
+    return this.#unchangedSince;
   }
 }

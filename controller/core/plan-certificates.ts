@@ -24,10 +24,8 @@ export interface CertificateObservation {
   readonly trust: readonly TrustFacts[];
   /** What this replica serves. */
   readonly served: ServingFacts | undefined;
-  /** Since when this replica has seen the configurations as they are. */
-  readonly trustSince: number;
-  /** Since when it has seen each of `idleCertificates`. */
-  readonly idleSince: ReadonlyMap<string, number>;
+  /** Since when this replica has seen the Secret and the configurations as they are. */
+  readonly unchangedSince: number;
   /** How long API servers may take to learn whom to trust. */
   readonly graceMs: number;
   /** Milliseconds since the epoch. */
@@ -70,21 +68,21 @@ export interface CertificatePlan {
 
 type WriteSecret = Extract<CertificateAction, { type: 'WriteSecret' }>;
 
-// Every replica looks every few seconds: by then, all serve something newer.
+// Every replica looks every few seconds: when nothing has changed for so long, all serve what the Secret holds.
 const FORGET_MS = 3_600_000;
 // Somebody who deletes the Secret over and over must not fill the configurations.
-const MOST_IDLE = 8;
+const MOST_FORMERS = 8;
 const UNNEEDED = 'nothing needs a former CA any more';
 
 /** What to do now. Carrying out the plan leads to a world where the plan, in the end, is empty. */
 export function planCertificates(observed: CertificateObservation): CertificatePlan {
-  const { mode, secret, served, trustSince, graceMs, now } = observed;
+  const { mode, secret, served, unchangedSince, graceMs, now } = observed;
   const candidate = nextServed(observed);
   const serve: CertificateAction[] = candidate ? [{ type: 'Serve' }] : [];
   const inUse = candidate ?? served;
   if (mode === 'external') return { actions: serve, isTrusted: inUse !== undefined, notes: externalNotes(secret, now) };
   const write = secretWrite(observed);
-  const graceLeft = trustSince + graceMs - now;
+  const graceLeft = unchangedSince + graceMs - now;
   return {
     actions: [...serve, ...bundlePatches(observed), ...(write ? [write] : [])],
     isTrusted: isTrusted(observed, inUse?.issuer),
@@ -94,20 +92,6 @@ export function planCertificates(observed: CertificateObservation): CertificateP
         `${display({ kind, name: CONFIGURATION_NAME })} does not exist, so the API server does not ask for admission there; apply the manifests to have it again`,
     ),
   };
-}
-
-/** Fingerprints of what is trusted somewhere, and needed by nothing that this replica sees. */
-export function idleCertificates({
-  secret,
-  trust,
-  served,
-}: Pick<CertificateObservation, 'secret' | 'trust' | 'served'>): ReadonlySet<string> {
-  const trusted = trust.flatMap(({ webhooks }) => webhooks.flatMap(({ trusts }) => trusts));
-  const idle = new Set([...(secret?.authorities ?? []), ...trusted].map(fingerprintOf));
-  for (const needed of [secret?.authorities[0]?.fingerprint, secret?.serving?.issuer, served?.issuer]) {
-    if (needed !== undefined) idle.delete(needed);
-  }
-  return idle;
 }
 
 // What the Secret holds, when it should be served and is not.
@@ -127,8 +111,11 @@ function isUsable({ hasKey, issuer, ...validity }: ServingFacts, now: number): b
 
 // By every webhook, and for long enough that every API server knows. The time counts from the last change of any kind:
 // what happened between two looks, nobody knows.
-function isTrusted({ trust, trustSince, graceMs, now }: CertificateObservation, issuer: string | undefined): boolean {
-  if (issuer === undefined || now - trustSince < graceMs) return false;
+function isTrusted(
+  { trust, unchangedSince, graceMs, now }: CertificateObservation,
+  issuer: string | undefined,
+): boolean {
+  if (issuer === undefined || now - unchangedSince < graceMs) return false;
   return trust.every(({ webhooks }) => webhooks.every(({ trusts }) => trusts.map(fingerprintOf).includes(issuer)));
 }
 
@@ -141,13 +128,16 @@ function secretWrite(observed: CertificateObservation): WriteSecret | undefined 
     // What is served goes on until the new CA is trusted: a replica that starts meanwhile finds nothing else to serve.
     const carried = [secret?.serving, served].find((each) => each !== undefined && isUsable(each, now));
     const valid = authorities.filter((each) => isValid(each, now)).map(fingerprintOf);
-    const formers = unique([carried?.issuer, ...valid]).slice(0, MOST_IDLE);
+    const formers = unique([carried?.issuer, ...valid]).slice(0, MOST_FORMERS);
     const serving = carried === undefined ? 'new' : carried === secret?.serving ? 'kept' : 'served';
     return { ...write, authority: 'new', formers, serving, why: authorityWhy };
   }
-  const [active, ...formers] = authorities.map(fingerprintOf);
-  const kept = formers.filter((former) => !isForgotten(observed, former));
-  const servingWhy = servingReason(observed, active);
+  const [active, ...formers] = authorities;
+  const needed = [secret?.serving?.issuer, served?.issuer];
+  const kept = formers
+    .filter((each) => needed.includes(each.fingerprint) || isRemembered(observed, each))
+    .map(fingerprintOf);
+  const servingWhy = servingReason(observed, active?.fingerprint);
   if (servingWhy !== undefined) {
     return { ...write, authority: 'kept', formers: kept, serving: 'new', why: servingWhy };
   }
@@ -179,20 +169,22 @@ function servingReason(observed: CertificateObservation, active: string | undefi
 // What is in ca.crt, and what this replica serves under, whoever wrote another Secret; the rest stays until all replicas
 // have had the time to need it no more.
 function bundlePatches(observed: CertificateObservation): CertificateAction[] {
-  const { secret, served, trust } = observed;
-  const wanted = unique([...(secret?.authorities ?? []).map(fingerprintOf), served?.issuer]);
+  const { secret, served, trust, now } = observed;
+  const ours = served && isValid(served, now) ? served.issuer : undefined;
+  const wanted = unique([...(secret?.authorities ?? []).map(fingerprintOf), ours]);
   return trust.flatMap(({ kind, resourceVersion, webhooks }) => {
     const bundles = new Map<number, readonly string[]>();
     let isMissing = false;
     webhooks.forEach(({ trusts }, index) => {
-      const present = trusts.map(fingerprintOf);
-      const idle = [...trusts]
+      const others = trusts.filter(({ fingerprint }) => !wanted.includes(fingerprint));
+      const kept = others
+        .filter((each) => isRemembered(observed, each))
         .sort((one, other) => other.notBefore - one.notBefore)
-        .map(fingerprintOf)
-        .filter((each) => !wanted.includes(each));
-      const kept = idle.filter((each) => !isForgotten(observed, each)).slice(0, MOST_IDLE);
+        .slice(0, MOST_FORMERS)
+        .map(fingerprintOf);
+      const present = trusts.map(fingerprintOf);
       const misses = wanted.some((each) => !present.includes(each));
-      if (!misses && kept.length === idle.length) return;
+      if (!misses && kept.length === others.length) return;
       isMissing ||= misses;
       bundles.set(index, [...wanted, ...kept]);
     });
@@ -201,10 +193,10 @@ function bundlePatches(observed: CertificateObservation): CertificateAction[] {
   });
 }
 
-// Without a Secret nobody knows what is needed.
-function isForgotten({ secret, idleSince, now }: CertificateObservation, fingerprint: string): boolean {
-  const since = idleSince.get(fingerprint);
-  return secret?.authorities[0] !== undefined && since !== undefined && now - since >= FORGET_MS;
+// Whether a former CA stays. Without a Secret nobody knows what is needed.
+function isRemembered({ secret, unchangedSince, now }: CertificateObservation, former: CertificateFacts): boolean {
+  if (!isValid(former, now)) return false;
+  return secret?.authorities[0] === undefined || now - unchangedSince < FORGET_MS;
 }
 
 function hostsOf({ trust, secret, served }: CertificateObservation): readonly string[] {

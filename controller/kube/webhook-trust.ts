@@ -16,6 +16,7 @@ import { translate } from './cluster.ts';
 import { resourcePath } from './paths.ts';
 
 interface RawSecret {
+  readonly metadata: { readonly resourceVersion: string };
   readonly data?: Readonly<Record<string, string>>;
 }
 
@@ -45,7 +46,7 @@ export class WebhookTrust implements CertificatePort {
 
   async readSecret(signal?: AbortSignal): Promise<SecretRead | undefined> {
     const raw = await this.#find<RawSecret>(resourcePath(SECRETS, this.#namespace, WEBHOOK_SECRET), signal);
-    return raw && { material: decode(raw), raw };
+    return raw && { resourceVersion: raw.metadata.resourceVersion, material: decode(raw), raw };
   }
 
   async writeSecret(

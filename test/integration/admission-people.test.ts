@@ -95,6 +95,28 @@ describe('--dry-run=server', () => {
   });
 });
 
+// What GitOps controllers take for drift is what a dry run would change.
+test.each(['--server-side=false', '--server-side=true'])(
+  'kubectl diff %s of the raw manifest shows nothing',
+  async (flag) => {
+    const scenario = await Scenario.start('diff');
+    await scenario.apply(configMapManifest('foo', V1));
+    await scenario.kubectlWith(RAW, 'apply', flag, '-f', '-');
+    await scenario.kubectl('set-owner', 'configmap/foo', 'deployment/bar');
+    for (const [content, change] of [
+      [V1, async () => undefined],
+      [V2, () => scenario.edit(V2)],
+      [V1, () => scenario.kubectl('rollout', 'undo', 'deployment/bar')],
+    ] as const) {
+      await change();
+      await scenario.runsWith(content);
+      await scenario.quiet();
+      // It exits with 1 when there is a difference.
+      expect(await scenario.kubectlWith(RAW, 'diff', flag, '-f', '-')).toBe('');
+    }
+  },
+);
+
 describe('a snapshot that cannot be made', () => {
   const quota = { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'few' } };
 

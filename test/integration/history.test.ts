@@ -126,6 +126,7 @@ describe('deleting', () => {
     const scenario = await Scenario.start('recreated');
     await scenario.apply(configMapManifest('foo', V1, DECLARED), deploymentManifest());
     const snapshot = await scenario.runsWith(V1);
+    await scenario.quiet();
     const { generation } = (await scenario.deployment()).metadata;
     await scenario.kubectl('delete', 'configmap', 'foo');
     await scenario.quiet(4000);

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parseAllDocuments } from 'yaml';
 import { type Controller, startController } from '../support/controller.ts';
 import {
+  admin,
   auditEntries,
   configMapManifest,
   deploymentManifest,
@@ -17,6 +18,8 @@ import {
 
 // biome-ignore lint/suspicious/noExplicitAny: manifests and audit entries, read as they come
 type Json = any;
+
+const SECRET = '/api/v1/namespaces/config-rollout/secrets/config-rollout-webhook-tls';
 
 function documents(path: string): Json[] {
   return parseAllDocuments(readFileSync(path, 'utf8')).map((document) => document.toJSON());
@@ -43,16 +46,14 @@ describe('rights', () => {
     return [...new Set(names)].sort();
   }
 
-  function granted(path: string): string[] {
-    const [role, ...others] = documents(path).filter(({ kind }) => kind === 'ClusterRole' || kind === 'Role');
+  function granted(kind: 'ClusterRole' | 'Role'): string[] {
+    const [role, ...others] = documents('manifests/rbac.yaml').filter((document) => document.kind === kind);
     expect(others).toEqual([]);
-    return role.rules
-      .flatMap(({ apiGroups, resources, verbs }: Json) =>
-        apiGroups.flatMap((group: string) =>
-          resources.flatMap((resource: string) => verbs.map((verb: string) => `${verb} ${group}/${resource}`)),
-        ),
-      )
-      .sort();
+    return role.rules.flatMap(({ apiGroups, resources, verbs }: Json) =>
+      apiGroups.flatMap((group: string) =>
+        resources.flatMap((resource: string) => verbs.map((verb: string) => `${verb} ${group}/${resource}`)),
+      ),
+    );
   }
 
   test('one scenario that needs them all', async () => {
@@ -63,15 +64,25 @@ describe('rights', () => {
     await scenario.apply(configMapManifest('foo', v1, owners), deploymentManifest());
     await scenario.runsWith(v1);
     await scenario.event('ConfigOwnerNotFound', 'foo');
-    // A raw apply leaves a ReplicaSet that has to go, unless the controller is quicker than that of Deployments.
+    // Without admission, a raw apply leaves a ReplicaSet that has to go, unless the controller is quicker than that of Deployments.
     await until('a raw ReplicaSet is deleted', async () => {
       await scenario.apply(deploymentManifest());
       await scenario.runsWith(v1);
       return scenario.changes().some(({ verb, objectRef }) => `${verb} ${objectRef.resource}` === 'delete replicasets');
     });
-    // A restarted controller looks whether it has spoken before.
+    // A restarted controller looks whether it has spoken before; and one that serves admission makes a certificate, makes
+    // it known, and mends it.
     await controller.stop();
-    controller = await startController();
+    await admin()
+      .request('DELETE', SECRET, { body: {} })
+      .catch(() => undefined);
+    controller = await startController({ admission: true });
+    const broken = { data: { 'tls.key': '' } };
+    const { resourceVersion } = (await admin().request<Json>('PATCH', SECRET, { body: broken })).metadata;
+    await until('the certificate is mended', async () => {
+      const { metadata, data } = await admin().request<Json>('GET', SECRET);
+      return metadata.resourceVersion !== resourceVersion && data['tls.key'] !== '';
+    });
     // What is mounted nowhere is swept: the change that a pause kept from becoming a revision.
     await scenario.kubectl('rollout', 'pause', 'deployment/bar');
     for (const data of [v2, { 'config.yml': 'v3' }]) {
@@ -88,7 +99,7 @@ describe('rights', () => {
   });
 
   test('what the manifest grants is what was used, no more and no less', () => {
-    expect(used()).toEqual(granted('manifests/rbac.yaml'));
+    expect(used()).toEqual([...granted('ClusterRole'), ...granted('Role')].sort());
   });
 
   test('no request was forbidden', () => {
@@ -98,9 +109,15 @@ describe('rights', () => {
     expect(forbidden).toEqual([]);
   });
 
-  test('no right is a wildcard, and none is on Secrets or on rights themselves', () => {
-    for (const right of granted('manifests/rbac.yaml'))
+  test('no right is a wildcard, or on rights themselves; and the only Secret is that of its certificate', () => {
+    for (const right of granted('ClusterRole'))
       expect(right).not.toMatch(/\*|secrets|rbac\.|escalate|bind|impersonate/);
+    expect(granted('Role').sort()).toEqual(['create /secrets', 'get /secrets', 'update /secrets']);
+    const secrets = auditEntries().filter((entry) => isController(entry) && entry.objectRef?.resource === 'secrets');
+    for (const { verb, objectRef } of secrets) {
+      expect(objectRef.namespace).toBe('config-rollout');
+      if (verb !== 'create') expect(objectRef.name).toBe('config-rollout-webhook-tls');
+    }
   });
 });
 

@@ -32,6 +32,30 @@ export function aTemplate(names: readonly string[], image = 'nginx:1'): Json {
   };
 }
 
+/** Where a template may name a ConfigMap. */
+export const PLACES = ['volume', 'projected', 'envFrom', 'env', 'init'] as const;
+export type Place = (typeof PLACES)[number];
+
+/** A pod template that names ConfigMaps in these places. */
+export function aTemplateWith(references: readonly (readonly [place: Place, name: string])[]): Json {
+  const at = (wanted: Place) => references.flatMap(([place, name]) => (place === wanted ? [{ name }] : []));
+  const volumes = at('volume').map((configMap, i) => ({ name: `v${i}`, configMap }));
+  const projected = at('projected').map((configMap, i) => ({ name: `p${i}`, projected: { sources: [{ configMap }] } }));
+  const envFrom = (place: Place) => at(place).map((configMapRef) => ({ configMapRef }));
+  const env = at('env').map(({ name }, i) => ({
+    name: `E${i}`,
+    valueFrom: { configMapKeyRef: { name, key: 'k' } },
+  }));
+  return {
+    metadata: { labels: { app: 'web' } },
+    spec: {
+      initContainers: [{ name: 'init', image: 'nginx:1', envFrom: envFrom('init') }],
+      containers: [{ name: 'main', image: 'nginx:1', envFrom: envFrom('envFrom'), env }],
+      volumes: [...volumes, ...projected],
+    },
+  };
+}
+
 /** Raw JSON of a Deployment, as the API server has it. */
 export function aDeployment(
   overrides: { metadata?: Json; template?: Json; spec?: Json; mounts?: readonly string[] } = {},

@@ -17,7 +17,7 @@ export interface Controller {
 export interface ControllerOptions {
   readonly args?: readonly string[];
   readonly kubeconfig?: string;
-  /** true: at the port where the API server expects the webhook. Without it nothing listens there, and requests pass. */
+  /** true: at the port where the API server expects the webhook. Without it nothing listens there, and requests pass. Default: what TEST_ADMISSION says. */
   readonly admission?: boolean | number;
 }
 
@@ -28,7 +28,7 @@ const ADMITTING = 'admission is served';
 export async function startController({
   args = [],
   kubeconfig,
-  admission = false,
+  admission = process.env['TEST_ADMISSION'] === 'on',
 }: ControllerOptions = {}): Promise<Controller> {
   const config = kubeconfig ?? env('TEST_CONTROLLER_KUBECONFIG');
   const port = admission === true ? env('TEST_WEBHOOK_PORT') : String(admission);
@@ -42,6 +42,9 @@ export async function startController({
     'debug',
     '--sweep-grace',
     '3s',
+    // More than the milliseconds between two documents of one local apply.
+    '--settle',
+    '300ms',
     ...(admission === false ? [] : ['--webhook-port', port]),
     ...args,
   ];

@@ -122,6 +122,8 @@ export class SimulatedCertificates {
   // When somebody took certificates out of a configuration by hand, and when every replica has mended it since.
   #spoiltAt = 0;
   #mendedAt = Number.POSITIVE_INFINITY;
+  // Then it may hold what nobody has seen coming.
+  #isSecretByHand = false;
   #counter = 0;
 
   constructor(replicas: number, mode: 'managed' | 'external' = 'managed') {
@@ -139,6 +141,7 @@ export class SimulatedCertificates {
 
   /** By hand. */
   putSecret(material: CertificateMaterial | undefined): void {
+    this.#isSecretByHand = true;
     this.secret = material && { resourceVersion: ++this.#counter, material };
   }
 
@@ -165,6 +168,14 @@ export class SimulatedCertificates {
     if (chosen) await this.#goOn(chosen);
   }
 
+  /** Lets all requests under way come to their ends. */
+  async drain(onMoment: () => void = () => undefined): Promise<void> {
+    while (this.#waiting.length > 0) {
+      await this.release(0);
+      onMoment();
+    }
+  }
+
   /** Until everybody serves the same, what they look at is right, and nobody writes any more. */
   async settle(onMoment: () => void = () => undefined): Promise<void> {
     let quiet = 0;
@@ -172,10 +183,7 @@ export class SimulatedCertificates {
       if (round > MOST_ROUNDS) throw new Error(`no rest after ${round} rounds: ${this.writes.slice(-20).join('; ')}`);
       const writes = this.writes.length;
       await this.wait(Math.max(0, Math.min(...this.replicas.map(({ dueAt }) => dueAt)) - this.now));
-      while (this.#waiting.length > 0) {
-        await this.release(0);
-        onMoment();
-      }
+      await this.drain(onMoment);
       quiet = this.writes.length === writes ? quiet + 1 : 0;
     }
   }
@@ -294,8 +302,7 @@ export class SimulatedCertificates {
       return outcome.value;
     };
     const port: CertificatePort = {
-      readSecret: () =>
-        request('read secret', () => this.secret && { material: this.secret.material, raw: this.secret }),
+      readSecret: () => request('read secret', () => this.#readSecret()),
       writeSecret: (material, replaced) => request('write secret', () => this.#writeSecret(material, replaced)),
       readTrust: () =>
         request('read trust', () =>
@@ -311,11 +318,17 @@ export class SimulatedCertificates {
     return new Promise((goOn) => this.#waiting.push({ since: this.now, port, goOn }));
   }
 
+  #readSecret(): SecretRead | undefined {
+    const raw = this.secret;
+    return raw && { resourceVersion: `${raw.resourceVersion}`, material: raw.material, raw };
+  }
+
   #writeSecret(material: CertificateMaterial, replaced: SecretRead | undefined): void {
     if (replaced === undefined && this.secret !== undefined) throw new ClusterError('AlreadyExists', 'it is there');
     const read = replaced?.raw as { resourceVersion: number } | undefined;
     if (read?.resourceVersion !== this.secret?.resourceVersion) throw new ClusterError('Conflict', 'it has changed');
     this.secret = { resourceVersion: ++this.#counter, material };
+    this.#isSecretByHand = false;
     this.secrets.push(material);
     this.writes.push(`secret: ${this.authorities().join(' ')}, serving ${this.serving()?.fingerprint}`);
   }
@@ -327,7 +340,8 @@ export class SimulatedCertificates {
       const written = bundles.get(index) ?? caBundle;
       const kept = this.#names(written);
       const lost = this.#names(caBundle).filter((name) => this.authorities().includes(name) && !kept.includes(name));
-      if (lost.length > 0) this.broken.push(`the ${kind} lost ${lost.join(', ')}, which the Secret has`);
+      if (lost.length > 0 && !this.#isSecretByHand)
+        this.broken.push(`the ${kind} lost ${lost.join(', ')}, which the Secret has`);
       return { host, caBundle: written };
     });
     this.#setConfiguration(kind, webhooks);

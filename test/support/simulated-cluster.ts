@@ -132,11 +132,9 @@ export class SimulatedCluster implements ClusterPort {
     }
   }
 
-  /** Lets the watch of one kind, or of all, catch up with what happened. */
-  deliver(kinds: readonly Kind[] = ['ConfigMap', 'Deployment', 'ReplicaSet']): void {
-    for (const kind of kinds) {
-      for (let event = this.#pending[kind].shift(); event !== undefined; event = this.#pending[kind].shift()) event();
-    }
+  /** Lets the watch of one kind, or of all, catch up with what happened, by so many events at most. */
+  deliver(kinds: readonly Kind[] = ['ConfigMap', 'Deployment', 'ReplicaSet'], most = Number.POSITIVE_INFINITY): void {
+    for (const kind of kinds) for (const event of this.#pending[kind].splice(0, most)) event();
   }
 
   #store(kind: Kind): Store<Stored> | undefined {

@@ -1,7 +1,7 @@
 // Replicas that keep the webhook's certificates, over a simulated Secret and simulated configurations: step by step, and
 // in random order.
 
-import { describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import { ClusterError } from '../../controller/app/errors.ts';
 import { CONFIGURATION_KINDS } from '../../controller/core/certificates.ts';
@@ -9,6 +9,14 @@ import { GRACE_MS, HOUR_MS, SimulatedCertificates } from '../support/simulated-c
 
 const DAY_MS = 24 * HOUR_MS;
 const [MUTATING, VALIDATING] = CONFIGURATION_KINDS;
+
+// The jitter of waiting is no part of a history.
+beforeAll(() => {
+  jest.spyOn(Math, 'random').mockReturnValue(0.5);
+});
+afterAll(() => {
+  jest.restoreAllMocks();
+});
 
 async function installed(replicas = 1): Promise<SimulatedCertificates> {
   const world = new SimulatedCertificates(replicas);
@@ -93,7 +101,8 @@ describe('another CA', () => {
     world.putSecret({ ...materialOf(world), 'ca.key': 'lost' });
     expect(await written(world)).toEqual(ROTATION);
     expect(await pass(world, HOUR_MS / 2)).toEqual([]);
-    expect(await pass(world, HOUR_MS / 2)).toEqual(['secret: ca3, serving ca3-leaf4', 'mut: ca3', 'val: ca3']);
+    expect(await pass(world, HOUR_MS / 2)).toEqual(['secret: ca3, serving ca3-leaf4']);
+    expect(await pass(world, HOUR_MS)).toEqual(['mut: ca3', 'val: ca3']);
   });
 
   test('comes when a third of the life of the former is left', async () => {
@@ -110,7 +119,8 @@ describe('another CA', () => {
     const world = await installed();
     world.putSecret(undefined);
     expect(await written(world)).toEqual(ROTATION);
-    expect(await pass(world, HOUR_MS)).toEqual(['secret: ca3, serving ca3-leaf4', 'mut: ca3', 'val: ca3']);
+    expect(await pass(world, HOUR_MS)).toEqual(['secret: ca3, serving ca3-leaf4']);
+    expect(await pass(world, HOUR_MS)).toEqual(['mut: ca3', 'val: ca3']);
   });
 
   test('is one for all replicas, however many want to make one', async () => {
@@ -133,7 +143,8 @@ describe('another CA', () => {
     const world = await installed();
     world.now += 400 * DAY_MS;
     await world.settle();
-    expect(world.writes.splice(0)).toEqual(['secret: ca3, serving ca3-leaf4', 'mut: ca3 ca1', 'val: ca3 ca1']);
+    // The first look drops the former, that has ended, as it makes another.
+    expect(world.writes.splice(0)).toEqual(['secret: ca3, serving ca3-leaf4', 'mut: ca3', 'val: ca3']);
     expect(world.replicas[0]?.served?.fingerprint).toBe('ca3-leaf4');
   });
 
@@ -144,6 +155,7 @@ describe('another CA', () => {
       await written(world);
     }
     for (const bundle of world.bundles()) expect(bundle.length).toBeLessThanOrEqual(11);
+    await pass(world, HOUR_MS);
     await pass(world, HOUR_MS);
     for (const bundle of world.bundles()) expect(bundle).toEqual(world.authorities());
   });
@@ -284,6 +296,8 @@ describe('whatever happens, in whatever order,', () => {
       case 'damage':
         return world.secret && world.putSecret({ ...world.secret.material, [step.key]: 'damaged' });
       case 'restore':
+        // A backup of just that CA which is being forgotten at this moment, an hour after its last use, is another matter.
+        await world.drain(() => expect(world.troubles()).toEqual([]));
         return world.putSecret(world.secrets[step.which % Math.max(1, world.secrets.length)]);
       case 'wipe':
         return world.configure(step.kind, [{ host: 'hook.ours.svc', caBundle: '' }]);

@@ -161,13 +161,15 @@ function isUnchanged(shop: Shop, step: Step, { template }: View): boolean {
 // ---- what can happen while the controller is still at it: caches lag, and Kubernetes has its own pace
 
 type Pace =
-  | { readonly do: 'deliver'; readonly kinds: readonly ('ConfigMap' | 'Deployment' | 'ReplicaSet')[] }
+  | { readonly do: 'deliver'; readonly kinds: readonly ('ConfigMap' | 'Deployment' | 'ReplicaSet')[]; most: number }
   | { readonly do: 'lookAtSources' | 'lookAtWorkloads' | 'lookAtSnapshots' | 'kubernetes' }
+  | { readonly do: 'rest' }
   | { readonly do: 'wait'; readonly ms: number };
 
 const kinds = fc.subarray(['ConfigMap', 'Deployment', 'ReplicaSet'] as const, { minLength: 1 });
+const most = fc.constantFrom(1, Number.POSITIVE_INFINITY);
 const pace: fc.Arbitrary<Pace> = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('deliver' as const), kinds }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('deliver' as const), kinds, most }) },
   {
     weight: 8,
     arbitrary: fc.record({
@@ -179,6 +181,7 @@ const pace: fc.Arbitrary<Pace> = fc.oneof(
       ),
     }),
   },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('rest' as const) }) },
   {
     weight: 2,
     arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(10, 1000, 6000, 30_000) }),
@@ -188,10 +191,13 @@ const pace: fc.Arbitrary<Pace> = fc.oneof(
 async function proceed({ cluster, controller }: Shop, step: Pace): Promise<void> {
   switch (step.do) {
     case 'deliver':
-      return cluster.deliver(step.kinds);
+      return cluster.deliver(step.kinds, step.most);
     case 'kubernetes':
       cluster.runDeploymentController();
       return cluster.collectGarbage();
+    case 'rest':
+      await controller.untilQuiet();
+      return;
     case 'wait':
       cluster.now += step.ms;
       return;
@@ -201,7 +207,7 @@ async function proceed({ cluster, controller }: Shop, step: Pace): Promise<void>
 }
 
 const isPace = (step: Step | Pace): step is Pace =>
-  ['deliver', 'wait', 'kubernetes', 'lookAtSources', 'lookAtWorkloads', 'lookAtSnapshots'].includes(step.do);
+  ['deliver', 'rest', 'wait', 'kubernetes', 'lookAtSources', 'lookAtWorkloads', 'lookAtSnapshots'].includes(step.do);
 
 /** What happens while a request waits for admission, and how far that has come by then. */
 interface Meanwhile {
@@ -221,7 +227,7 @@ describe.each([
   ['with admission', true],
 ])('whatever happens, in whatever order and at whatever moment, %s,', (_, hasAdmission) => {
   type Moment = readonly [step: Step | Pace, meanwhile: Meanwhile | undefined];
-  const meanwhile = fc.option(fc.record({ ticks: fc.integer({ min: 0, max: 20 }), pace }), { nil: undefined });
+  const meanwhile = fc.option(fc.record({ ticks: fc.integer({ min: 0, max: 20 }), pace }), { freq: 1, nil: undefined });
   const historyOf = (human: fc.Arbitrary<Step>): fc.Arbitrary<Moment[]> =>
     fc.array(
       fc.tuple(

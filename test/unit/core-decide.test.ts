@@ -20,6 +20,8 @@ interface Row {
   readonly revisions?: readonly Revision[];
   readonly pins?: Pins;
   readonly hold?: boolean;
+  /** What the template mounts that is replaced: admission sees it. */
+  readonly replaced?: readonly string[];
   readonly source?: Partial<SourceView>;
 
   readonly rolls: boolean;
@@ -231,6 +233,95 @@ const TABLE: Readonly<Record<string, Row>> = {
     becomes: ['foo'],
     needsSnapshot: true,
   },
+  // replaced
+  'made raw: back to what is replaced, whatever the history shows': {
+    mounts: ['foo'],
+    label: H2,
+    revisions: history.toReversed(),
+    replaced: [FOO3],
+    rolls: false,
+    becomes: [FOO3],
+    needsSnapshot: false,
+  },
+  'made raw: each reference back to the pin of its place, one in a new place to the first of its source': {
+    mounts: ['foo', 'foo', 'bar', 'foo'],
+    label: H2,
+    replaced: [FOO2, FOO1, pinned('bar', H1)],
+    rolls: false,
+    becomes: [FOO2, FOO1, 'bar', FOO2],
+    needsSnapshot: false,
+  },
+  'made raw, in the place of another source': {
+    mounts: ['foo', 'bar'],
+    label: H2,
+    replaced: [pinned('bar', H1), FOO1],
+    rolls: false,
+    becomes: [FOO1, 'bar'],
+    needsSnapshot: false,
+  },
+  'made raw, and half of what is replaced is raw': {
+    mounts: ['foo', 'foo'],
+    label: H2,
+    revisions: history,
+    replaced: ['foo', FOO3],
+    rolls: false,
+    becomes: [FOO3, FOO3],
+    needsSnapshot: false,
+  },
+  'made raw, and what is replaced is raw: as the history says': {
+    mounts: ['foo'],
+    label: H2,
+    revisions: history,
+    replaced: ['foo'],
+    rolls: false,
+    becomes: [FOO1],
+    needsSnapshot: false,
+  },
+  'made raw, and what is replaced mounts a snapshot that is gone: as the history says': {
+    mounts: ['foo'],
+    label: H2,
+    revisions: history,
+    replaced: [FOO3],
+    pins: pinsOf(['foo', H1], ['foo', H3, 'gone']),
+    rolls: false,
+    becomes: [FOO1],
+    needsSnapshot: false,
+  },
+  'made raw, and nothing that is replaced is a pin': {
+    mounts: ['foo'],
+    label: H2,
+    replaced: ['plain'],
+    rolls: false,
+    becomes: [FOO2],
+    needsSnapshot: true,
+  },
+  'pinned otherwise than what is replaced, as by an undo: it stays': {
+    mounts: [FOO1],
+    label: H2,
+    replaced: [FOO2],
+    rolls: false,
+    becomes: [FOO1],
+    needsSnapshot: false,
+  },
+  'changed content: what is replaced is not asked': {
+    mounts: ['foo'],
+    label: H1,
+    replaced: [FOO1],
+    rolls: true,
+    becomes: [FOO2],
+    writes: H2,
+    needsSnapshot: true,
+  },
+  'held: raw references are pinned to what is replaced': {
+    mounts: ['foo'],
+    label: H1,
+    revisions: history,
+    replaced: [FOO3],
+    hold: true,
+    rolls: true,
+    becomes: [FOO3],
+    needsSnapshot: false,
+  },
   // missing snapshot
   'the snapshot of the current content was deleted: it is needed again, the template stays': {
     mounts: [FOO2],
@@ -285,7 +376,10 @@ describe('the decision on one source of one workload', () => {
       labels: row.label === undefined ? {} : { [LABEL]: row.label },
     });
     const source = aSource({ recorded: row.recorded, ...row.source });
-    const decision = decide(workload, source, row.revisions ?? [], row.pins ?? ALL, { hold: row.hold ?? false });
+    const decision = decide(workload, source, row.revisions ?? [], row.pins ?? ALL, {
+      hold: row.hold ?? false,
+      replaced: row.replaced && aWorkload({ mounts: row.replaced }),
+    });
 
     const names = new Map(workload.references.map(({ pointer, name }) => [pointer, name]));
     for (const { pointer, from, to } of decision.changes) {
@@ -331,10 +425,10 @@ describe('the decision on one source of one workload', () => {
       expect(decide(undone, aSource(), [], ALL)).toMatchObject({ rolls: false, changes: [], label: undefined });
     });
 
-    test('comes with its content when it is mentioned again, whatever older revisions pin', () => {
+    test('comes with its content when it is mentioned again, whatever older revisions pin, or the template replaced', () => {
       const again = aWorkload({ mounts: ['foo'], labels: { [LABEL]: marked } });
       const older = aRevision({ number: 7, mounts: [FOO1] });
-      expect(decide(again, aSource(), [older], ALL)).toMatchObject({
+      expect(decide(again, aSource(), [older], ALL, { replaced: older })).toMatchObject({
         changes: [{ from: 'foo', to: FOO2 }],
         label: { key: LABEL, value: H2 },
       });
