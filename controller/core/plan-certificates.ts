@@ -121,28 +121,38 @@ function isTrusted(
 
 function secretWrite(observed: CertificateObservation): WriteSecret | undefined {
   const { secret, served, now } = observed;
-  const write = { type: 'WriteSecret', hosts: hostsOf(observed) } as const;
-  const authorities = secret?.authorities ?? [];
+  const [active, ...formers] = secret?.authorities ?? [];
   const authorityWhy = authorityReason(secret, now);
-  if (authorityWhy !== undefined) {
-    // What is served goes on until the new CA is trusted: a replica that starts meanwhile finds nothing else to serve.
-    const carried = [secret?.serving, served].find((each) => each !== undefined && isUsable(each, now));
-    const valid = authorities.filter((each) => isValid(each, now)).map(fingerprintOf);
-    const formers = unique([carried?.issuer, ...valid]).slice(0, MOST_FORMERS);
-    const serving = carried === undefined ? 'new' : carried === secret?.serving ? 'kept' : 'served';
-    return { ...write, authority: 'new', formers, serving, why: authorityWhy };
-  }
-  const [active, ...formers] = authorities;
-  const needed = [secret?.serving?.issuer, served?.issuer];
-  const kept = formers
-    .filter((each) => needed.includes(each.fingerprint) || isRemembered(observed, each))
-    .map(fingerprintOf);
-  const servingWhy = servingReason(observed, active?.fingerprint);
-  if (servingWhy !== undefined) {
-    return { ...write, authority: 'kept', formers: kept, serving: 'new', why: servingWhy };
-  }
+  const why = authorityWhy ?? servingReason(observed, active?.fingerprint);
+  if (why === undefined) return forgetFormers(observed, formers);
+  // Until the active CA is trusted, something else is served on: a replica that starts finds nothing but the Secret.
+  const carried =
+    authorityWhy === undefined && isTrusted(observed, active?.fingerprint)
+      ? undefined
+      : [served, secret?.serving].find((each) => each !== undefined && isUsable(each, now));
+  if (authorityWhy === undefined && carried && secret?.serving && isUsable(secret.serving, now)) return undefined;
+  const kept = authorityWhy === undefined ? formers : (secret?.authorities ?? []);
+  const valid = kept.filter((each) => isValid(each, now)).map(fingerprintOf);
+  const all = unique([carried?.issuer, ...valid]).slice(0, MOST_FORMERS);
+  return {
+    type: 'WriteSecret',
+    authority: authorityWhy === undefined ? 'kept' : 'new',
+    formers: authorityWhy === undefined ? all.filter((each) => each !== active?.fingerprint) : all,
+    serving: carried === undefined ? 'new' : carried === served ? 'served' : 'kept',
+    hosts: hostsOf(observed),
+    why,
+  };
+}
+
+function forgetFormers(
+  observed: CertificateObservation,
+  formers: readonly CertificateFacts[],
+): WriteSecret | undefined {
+  const needed = [observed.secret?.serving?.issuer, observed.served?.issuer];
+  const kept = formers.filter((each) => needed.includes(each.fingerprint) || isRemembered(observed, each));
   if (kept.length === formers.length) return undefined;
-  return { ...write, authority: 'kept', formers: kept, serving: 'kept', why: UNNEEDED };
+  const why = UNNEEDED;
+  return { type: 'WriteSecret', authority: 'kept', formers: kept.map(fingerprintOf), serving: 'kept', hosts: [], why };
 }
 
 function authorityReason(secret: SecretFacts | undefined, now: number): string | undefined {

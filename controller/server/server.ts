@@ -3,6 +3,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import https from 'node:https';
+import type { Socket } from 'node:net';
 import { type AdmissionAnswer, type Admit, ALLOWED } from '../app/admission.ts';
 import { messageOf } from '../runtime/failure.ts';
 import type { Log } from '../runtime/log.ts';
@@ -27,6 +28,7 @@ export class AdmissionServer {
   readonly #handlers: AdmissionServerOptions['handlers'];
   readonly #log: Log;
   readonly #server: https.Server;
+  readonly #connections = new Set<Socket>();
   #isStopping = false;
 
   constructor({ handlers, log }: AdmissionServerOptions) {
@@ -38,6 +40,10 @@ export class AdmissionServer {
         this.#log('debug', `admission: ${messageOf(error)}`);
         response.destroy();
       });
+    });
+    this.#server.on('connection', (socket: Socket) => {
+      this.#connections.add(socket);
+      socket.once('close', () => this.#connections.delete(socket));
     });
     // Probes of ports, and handshakes of those who do not trust us (yet).
     this.#server.on('tlsClientError', (error) => this.#log('debug', `admission: ${error.message}`));
@@ -58,33 +64,42 @@ export class AdmissionServer {
     return typeof address === 'object' && address !== null ? address.port : port;
   }
 
-  /** Goes on answering for `delayMs`, while API servers learn to ask others; then ends with the last answer. */
-  async stop(delayMs: number): Promise<void> {
+  /**
+   * Goes on answering for `delayMs`, while API servers learn to ask others; then ends with the last answer. Who has not
+   * asked to the end by then has `patienceMs` left: a server that is closed holds nobody to a time any more.
+   */
+  async stop(delayMs: number, patienceMs = RECEIVE_MS): Promise<void> {
     this.#isStopping = true;
     await new Promise((resolve) => setTimeout(resolve, delayMs));
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.#server.closeIdleConnections();
+    const hangUp = setTimeout(() => {
+      for (const connection of this.#connections) connection.destroy();
+    }, patienceMs);
     await closed;
+    clearTimeout(hangUp);
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const url = new URL(request.url ?? '/', 'https://localhost');
-    if (url.pathname === '/readyz')
-      return send(response, this.#isStopping ? 503 : 200, this.#isStopping ? 'stopping' : 'ok');
-    const admit = this.#handlers[url.pathname];
-    if (admit === undefined) return send(response, 404, `there is nothing at ${url.pathname}`);
-    if (request.method !== 'POST') return send(response, 405, 'POST an AdmissionReview', { allow: 'POST' });
+    // A connection that is kept would outlast a server that stops.
+    const send = (status: number, text: string, headers: Headers = {}) =>
+      write(response, status, text, this.#isStopping ? { ...headers, connection: 'close' } : headers);
+    const url = URL.parse(request.url ?? '/', 'https://localhost');
+    if (url?.pathname === '/readyz') return send(this.#isStopping ? 503 : 200, this.#isStopping ? 'stopping' : 'ok');
+    const admit = url ? this.#handlers[url.pathname] : undefined;
+    if (url === null || admit === undefined) return send(404, `there is nothing at ${request.url}`);
+    if (request.method !== 'POST') return send(405, 'POST an AdmissionReview', { allow: 'POST' });
     const body = await readBody(request);
     if (body === undefined) {
-      return send(response, 413, `the body is longer than ${LARGEST_BODY} bytes`, { connection: 'close' });
+      return send(413, `the body is longer than ${LARGEST_BODY} bytes`, { connection: 'close' });
     }
     try {
       const asked = readReview(body);
       const answer = await this.#answer(admit, asked, timeoutOf(url));
-      send(response, 200, writeReview(asked.uid, answer), { 'content-type': 'application/json' });
+      send(200, writeReview(asked.uid, answer), { 'content-type': 'application/json' });
     } catch (error) {
       if (!(error instanceof BadReview)) throw error;
-      send(response, 400, error.message);
+      send(400, error.message);
     }
   }
 
@@ -97,7 +112,7 @@ export class AdmissionServer {
         resolve(unpinned('was busy'));
       }, timeoutMs);
     });
-    const inTime = admit(asked).catch((error: unknown) => {
+    const inTime = (async () => admit(asked))().catch((error: unknown) => {
       this.#log('error', `admission of ${what}: ${messageOf(error)}; let through as it was`);
       return unpinned('failed');
     });
@@ -135,12 +150,9 @@ async function readBody(request: IncomingMessage): Promise<string | undefined> {
   return Buffer.concat(chunks).toString();
 }
 
-function send(
-  response: ServerResponse,
-  status: number,
-  text: string,
-  headers: Readonly<Record<string, string>> = {},
-): void {
+type Headers = Readonly<Record<string, string>>;
+
+function write(response: ServerResponse, status: number, text: string, headers: Headers): void {
   response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', ...headers });
   response.end(text);
 }

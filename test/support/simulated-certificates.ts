@@ -190,19 +190,23 @@ export class SimulatedCertificates {
 
   /** What is wrong at this moment for API servers that learn of each change within the time that they are given. */
   troubles(): string[] {
+    const refused = this.replicas.flatMap(({ name, isReady, served }) => {
+      if (!isReady) return [];
+      if (served === undefined || !isValid(served, this.now)) return [`${name} has nothing valid to serve`];
+      return this.#refusals(served).map((refusal) => `${name} serves ${refusal}`);
+    });
+    return [...refused, ...this.broken];
+  }
+
+  #refusals(served: ServingFacts): string[] {
     const from = Math.max(this.now - GRACE_MS, this.#mendedAt);
     const inEffect = CONFIGURATION_KINDS.flatMap((kind) => {
       const versions = this.#versions.filter((version) => version.kind === kind);
       return versions.filter((_, index) => from <= this.now && (versions[index + 1]?.at ?? this.now + 1) > from);
     });
-    const refused = this.replicas.flatMap(({ name, isReady, served }) => {
-      if (!isReady) return [];
-      if (served === undefined || !isValid(served, this.now)) return [`${name} has nothing valid to serve`];
-      return inEffect
-        .filter(({ configuration }) => !this.#trusts(configuration, served))
-        .map(({ kind, at }) => `${name} serves ${served.fingerprint}, untrusted by the ${kind} of ${at - this.now} ms`);
-    });
-    return [...refused, ...this.broken];
+    return inEffect
+      .filter(({ configuration }) => !this.#trusts(configuration, served))
+      .map(({ kind, at }) => `${served.fingerprint}, untrusted by the ${kind} of ${at - this.now} ms`);
   }
 
   authorities(): readonly string[] {
@@ -303,7 +307,7 @@ export class SimulatedCertificates {
     };
     const port: CertificatePort = {
       readSecret: () => request('read secret', () => this.#readSecret()),
-      writeSecret: (material, replaced) => request('write secret', () => this.#writeSecret(material, replaced)),
+      writeSecret: (material, replaced) => request('write secret', () => this.#writeSecret(port, material, replaced)),
       readTrust: () =>
         request('read trust', () =>
           [...this.configurations].map(([kind, configuration]): TrustRead => ({ kind, ...configuration })),
@@ -323,7 +327,7 @@ export class SimulatedCertificates {
     return raw && { resourceVersion: `${raw.resourceVersion}`, material: raw.material, raw };
   }
 
-  #writeSecret(material: CertificateMaterial, replaced: SecretRead | undefined): void {
+  #writeSecret(port: object, material: CertificateMaterial, replaced: SecretRead | undefined): void {
     if (replaced === undefined && this.secret !== undefined) throw new ClusterError('AlreadyExists', 'it is there');
     const read = replaced?.raw as { resourceVersion: number } | undefined;
     if (read?.resourceVersion !== this.secret?.resourceVersion) throw new ClusterError('Conflict', 'it has changed');
@@ -331,6 +335,11 @@ export class SimulatedCertificates {
     this.#isSecretByHand = false;
     this.secrets.push(material);
     this.writes.push(`secret: ${this.authorities().join(' ')}, serving ${this.serving()?.fingerprint}`);
+    // Whoever starts now serves that. One who serves something can tell whether it is trusted.
+    const isKnowing = this.replicas.some((replica) => replica.port === port && replica.isReady);
+    const serving = this.serving();
+    if (isKnowing && serving)
+      this.broken.push(...this.#refusals(serving).map((refusal) => `the Secret has ${refusal}`));
   }
 
   #patchTrust(kind: ConfigurationKind, resourceVersion: string, bundles: ReadonlyMap<number, string>): void {

@@ -175,8 +175,10 @@ export class SimulatedCluster implements ClusterPort {
     this.#version += 1;
     const metadata = { ...object.metadata, resourceVersion: `${this.#version}` };
     if (kind === 'Deployment') {
-      const changed = before === undefined || !sameJson((before as RawDeployment).spec, (object as never)['spec']);
-      metadata.generation = (before?.metadata.generation ?? 0) + (changed ? 1 : 0);
+      // Annotations count, too; labels do not.
+      const counted = ({ metadata: { annotations }, spec }: RawDeployment) => ({ annotations, spec });
+      const [was, is] = [before, object].map((each) => each && counted(each as unknown as RawDeployment));
+      metadata.generation = (before?.metadata.generation ?? 0) + (sameJson(was, is) ? 0 : 1);
     }
     const stored = structuredClone({ ...object, metadata });
     this.#objects.set(key, stored);

@@ -160,6 +160,7 @@ export async function perform(shop: Shop, step: Step): Promise<void> {
       await cluster.writeDeployment('replace', step.workload, (copy) => {
         const kept = copy.metadata.labels?.['configrollout.dev/managed'] === 'all';
         copy.metadata.labels = kept ? { 'configrollout.dev/managed': 'all' } : {};
+        delete copy.metadata.annotations;
         copy.spec.template = manifest(step.workload, shop.images[step.workload]);
       });
       return;

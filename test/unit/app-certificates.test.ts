@@ -71,9 +71,16 @@ describe('the certificate is', () => {
     expect(world.serving()?.hosts).toEqual(['127.0.0.1', 'hook.ours.svc']);
   });
 
-  test('replaced when it was damaged', async () => {
+  test.each(['tls.crt', 'tls.key'])('put back from what is served when %s was damaged', async (key) => {
+    const world = await installed();
+    world.putSecret({ ...materialOf(world), [key]: 'damaged' });
+    expect(await written(world)).toEqual(['secret: ca1, serving ca1-leaf2']);
+  });
+
+  test('replaced when it was damaged, and nobody remembers it', async () => {
     const world = await installed();
     world.putSecret({ ...materialOf(world), 'tls.key': 'damaged' });
+    world.restart(0);
     expect(await written(world)).toEqual(['secret: ca1, serving ca1-leaf3']);
   });
 

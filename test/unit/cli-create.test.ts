@@ -179,3 +179,17 @@ describe('config-rollout create', () => {
     expect(cluster.writes).toEqual([]);
   });
 });
+
+describe('admission that is not installed', () => {
+  test.each([
+    ['is warned of with an owner', '--owner deployment/bar', true],
+    ['is warned of with a declared owner', '--owner deployment/bar --declare', true],
+    ['is none of the business of a ConfigMap without owners', '', false],
+    ['is not asked for by a command that only prints', '--owner deployment/bar --declare --dry-run=client', false],
+  ])('%s', async (_, flags, isWarned) => {
+    const cluster = new MemoryCluster(deployment('bar'));
+    cluster.admission = 'NotFound';
+    const { code, err } = await run(cluster, `${CREATE} ${flags}`);
+    expect({ code, isWarned: err.includes('is not installed in this cluster') }).toEqual({ code: 0, isWarned });
+  });
+});

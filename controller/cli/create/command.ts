@@ -4,6 +4,7 @@
 import { isFailure } from '../../app/errors.ts';
 import type { Workload } from '../../core/types.ts';
 import { WORKLOAD_KINDS } from '../../workloads/kinds.ts';
+import { admissionWarning } from '../admission.ts';
 import type { Cluster, Json } from '../cluster.ts';
 import { type Call, defineCommand, warn } from '../command.ts';
 import { dryRunOf, fieldManagerFlag, WRITE_FLAGS } from '../common-flags.ts';
@@ -93,6 +94,10 @@ async function run(call: Call<typeof FLAGS>): Promise<number> {
   const result = dryRun === 'client' ? plan.object : await post(call, plan.object, options);
   shell.out(await printer.print(`configmap/${name}`, 'created', result));
   warn(shell, plan.warnings);
+  if (targets.length > 0 && dryRun !== 'client') {
+    const unguarded = await admissionWarning(await call.cluster(), name);
+    if (unguarded !== undefined) warn(shell, [unguarded]);
+  }
   return 0;
 }
 
