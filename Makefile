@@ -1,7 +1,7 @@
 # Every task of the project. The machine needs git, Node 20 or newer, npm and make; what else a task needs, it installs.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test build verify test-unit test-integration format generate cluster-up cluster-down clean
+.PHONY: help demo test build verify test-unit test-integration bench-admission format generate cluster-up cluster-down clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ test-unit: node_modules/.package-lock.json ## Run the fast tests
 
 test-integration: node_modules/.package-lock.json ## Run the scenarios on a real API server (ARGS='-t undo' selects)
 	@npm run -s integration -- $(ARGS)
+
+bench-admission: build ## Measure what admission costs (ARGS='--rate 50' changes how)
+	@npm run -s bench:admission -- $(ARGS)
 
 format: node_modules/.package-lock.json ## Format the sources, and mend what lint can mend
 	@npm run -s format

@@ -1,8 +1,9 @@
 // Keeps the webhook's certificates: looks every few seconds, plans, and carries the plan out. Any number of replicas do
 // so at once, without a leader: writes are guarded by the version that was read, and whoever loses a race looks again.
 
-import { CONFIGURATION_NAME, validityOf, WEBHOOK_SECRET } from '../core/certificates.ts';
-import { type CertificateAction, type CertificateObservation, planCertificates } from '../core/plan-certificates.ts';
+import { type CertificateObservation, CONFIGURATION_NAME, validityOf, WEBHOOK_SECRET } from '../core/certificates.ts';
+import { type CertificateAction, planCertificates } from '../core/plan-certificates.ts';
+import type { WriteSecret } from '../core/plan-webhook-secret.ts';
 import { display } from '../core/types.ts';
 import { Backoff, sleep } from '../runtime/backoff.ts';
 import { messageOf, retryAfterOf } from '../runtime/failure.ts';
@@ -25,8 +26,6 @@ export interface CertificateKeeperOptions {
   /** How long API servers may take to learn of a new caBundle, by watch; default 3 s. */
   readonly graceMs?: number;
 }
-
-type WriteSecret = Extract<CertificateAction, { type: 'WriteSecret' }>;
 
 const INTERVAL_MS = 10_000;
 const GRACE_MS = 3000;
@@ -79,7 +78,10 @@ export class CertificateKeeper {
     const { actions, notes, isTrusted, requeueAfterMs = this.#intervalMs } = planCertificates(look.observation);
     for (const note of notes) if (!this.#notes.includes(note)) this.#options.log('warn', note);
     this.#notes = notes;
-    for (const action of actions) await this.#carryOut(action, look, signal);
+    // None needs another to succeed: a configuration that cannot be written must not let the certificate run out.
+    const failures: unknown[] = [];
+    for (const action of actions) await this.#carryOut(action, look, signal).catch((error) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
     if (isTrusted) this.#resolveReady();
     if (actions.some(({ type }) => type !== 'Serve')) return this.#backoff.next();
     this.#backoff.reset();

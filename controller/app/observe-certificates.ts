@@ -1,8 +1,7 @@
 // One look at the Secret and the webhook configurations, as the plan wants to see them; and what only one who has looked
 // before can tell: since when they are as they are.
 
-import type { ServingFacts } from '../core/certificates.ts';
-import type { CertificateObservation } from '../core/plan-certificates.ts';
+import type { CertificateObservation, ServingFacts } from '../core/certificates.ts';
 import type { CertificatePort, KeyPair, SecretRead, X509 } from './certificate-ports.ts';
 
 /** What this replica serves. Kept in memory, so that it survives the Secret. */

@@ -1,5 +1,5 @@
 // The certificates of the admission webhook as facts: what the plan sees of the Secret, of the configurations that say
-// whom API servers trust, and of what this replica serves. No PEM here, and no key.
+// whom API servers trust, and of what this replica serves; and what follows from these. No PEM here, and no key.
 
 import { MANAGER } from './names.ts';
 
@@ -71,4 +71,72 @@ export function isValid({ notBefore, notAfter }: Validity, now: number): boolean
 export function isDue(validity: Validity, now: number): boolean {
   const { notBefore, notAfter } = validity;
   return !isValid(validity, now) || notAfter - now <= (notAfter - notBefore) / 3;
+}
+
+export interface CertificateObservation {
+  /** `external`: somebody else, such as cert-manager, writes the Secret and the configurations. */
+  readonly mode: 'managed' | 'external';
+  readonly secret: SecretFacts | undefined;
+  /** Of the configurations that exist. Read before the Secret: what they trust, the Secret knew before. */
+  readonly trust: readonly TrustFacts[];
+  /** What this replica serves. */
+  readonly served: ServingFacts | undefined;
+  /** Since when this replica has seen the Secret and the configurations as they are. */
+  readonly unchangedSince: number;
+  /** How long API servers may take to learn whom to trust. */
+  readonly graceMs: number;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+// Every replica looks every few seconds: when nothing has changed for so long, all serve what the Secret holds.
+const FORGET_MS = 3_600_000;
+
+/** A certificate that can be served: its key is there, and the CA that API servers have to trust. */
+export function isUsable({ hasKey, issuer, ...validity }: ServingFacts, now: number): boolean {
+  return hasKey && issuer !== undefined && isValid(validity, now);
+}
+
+/**
+ * Every webhook has API servers trust that CA, for long enough that all of them know. The time counts from the last
+ * change of any kind: what happened between two looks, nobody knows.
+ */
+export function isTrusted(
+  { trust, unchangedSince, graceMs, now }: CertificateObservation,
+  authority: string | undefined,
+): boolean {
+  if (authority === undefined || now - unchangedSince < graceMs) return false;
+  return trust.every(({ webhooks }) => webhooks.every(({ trusts }) => trusts.map(fingerprintOf).includes(authority)));
+}
+
+/** What that CA signs can be served: it is trusted, or at least no less than what this replica serves under. */
+export function isSafe(observed: CertificateObservation, authority: string | undefined): boolean {
+  const { served, now } = observed;
+  return (
+    isTrusted(observed, authority) || (served !== undefined && served.issuer === authority && isUsable(served, now))
+  );
+}
+
+/** Some replica may serve under that former CA still. Without a Secret nobody knows. */
+export function isRemembered(
+  { secret, unchangedSince, now }: CertificateObservation,
+  former: CertificateFacts,
+): boolean {
+  if (!isValid(former, now)) return false;
+  return secret?.authorities[0] === undefined || now - unchangedSince < FORGET_MS;
+}
+
+/** For maps and lists. */
+export function fingerprintOf({ fingerprint }: CertificateFacts): string {
+  return fingerprint;
+}
+
+/** For texts. */
+export function describeValidity({ notBefore, notAfter }: Validity): string {
+  return `is valid from ${new Date(notBefore).toISOString()} to ${new Date(notAfter).toISOString()}`;
+}
+
+/** Each once, in order. */
+export function unique(values: readonly (string | undefined)[]): string[] {
+  return [...new Set(values)].filter((value) => value !== undefined);
 }

@@ -14,37 +14,22 @@ export interface Timed<T> {
 }
 
 /** Open loop: each request starts when it is due, whether or not earlier ones are answered. */
-export async function openLoop<T>(
-  rate: number,
-  seconds: number,
-  send: (index: number) => Promise<T>,
-): Promise<Timed<T>[]> {
+export function openLoop<T>(rate: number, seconds: number, send: (index: number) => Promise<T>): Promise<Timed<T>[]> {
   const start = performance.now();
-  const timed = async (index: number, due: number): Promise<Timed<T>> => {
-    const lateMs = performance.now() - due;
-    const result = await send(index);
-    return { result, ms: performance.now() - due, lateMs };
-  };
-  const running: Promise<Timed<T>>[] = [];
-  for (let index = 0; index < rate * seconds; index += 1) {
+  const timed = async (_: unknown, index: number): Promise<Timed<T>> => {
     const due = start + (index * 1000) / rate;
-    const early = due - performance.now();
     // Timers cut off fractions.
-    if (early > 0) await sleep(Math.ceil(early));
-    const request = timed(index, due);
-    // Told below, when all have started.
-    request.catch(() => undefined);
-    running.push(request);
-  }
-  return Promise.all(running);
+    await sleep(Math.max(0, Math.ceil(due - performance.now())));
+    const lateMs = performance.now() - due;
+    return { result: await send(index), ms: performance.now() - due, lateMs };
+  };
+  return Promise.all(Array.from({ length: rate * seconds }, timed));
 }
 
-const QUANTILES = { p50: 0.5, p90: 0.9, p99: 0.99, max: 1 } as const;
-export type Percentiles = Readonly<Record<keyof typeof QUANTILES, number>>;
+export type Percentiles = Readonly<Record<'p50' | 'p90' | 'p99' | 'max', number>>;
 
 function percentiles(of: (quantile: number) => number): Percentiles {
-  const { p50, p90, p99, max } = QUANTILES;
-  return { p50: of(p50), p90: of(p90), p99: of(p99), max: of(max) };
+  return { p50: of(0.5), p90: of(0.9), p99: of(0.99), max: of(1) };
 }
 
 export function percentilesOf(values: readonly number[]): Percentiles {
@@ -52,10 +37,13 @@ export function percentilesOf(values: readonly number[]): Percentiles {
   return percentiles((quantile) => sorted[Math.ceil(quantile * sorted.length) - 1] ?? Number.NaN);
 }
 
-export function textOf(values: Percentiles, unit: string): string {
-  return Object.entries(values)
-    .map(([name, value]) => `${name} ${value.toFixed(1)}${unit}`)
-    .join('  ');
+export function ratiosOf(a: Percentiles, b: Percentiles): Percentiles {
+  return { p50: a.p50 / b.p50, p90: a.p90 / b.p90, p99: a.p99 / b.p99, max: a.max / b.max };
+}
+
+export function textOf({ p50, p90, p99, max }: Percentiles): string {
+  const digits = (value: number) => value.toFixed(1);
+  return `p50 ${digits(p50)}  p90 ${digits(p90)}  p99 ${digits(p99)}  max ${digits(max)}`;
 }
 
 /** What the API server has counted of one webhook since it started. */
@@ -99,13 +87,11 @@ export function percentilesBetween(before: WebhookCounts, after: WebhookCounts):
   return { ...percentiles(of), calls };
 }
 
-/** CPU seconds since their start of processes, by name, and of the whole machine. Linux only. */
+/** CPU seconds of each process since its start, and of the whole machine; Linux only. */
 export function cpuSeconds(pids: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
-  const machine = cpus().map(({ times: { idle: _, ...busy } }) => Object.values(busy).reduce((a, b) => a + b, 0));
-  return new Map([
-    ...[...pids].map(([name, pid]) => [name, ofProcess(pid)] as const),
-    ['whole machine', machine.reduce((a, b) => a + b, 0) / 1000],
-  ]);
+  const busy = cpus().map(({ times: { user, nice, sys, irq } }) => user + nice + sys + irq);
+  const machine = busy.reduce((a, b) => a + b, 0) / 1000;
+  return new Map([...[...pids].map(([name, pid]) => [name, ofProcess(pid)] as const), ['whole machine', machine]]);
 }
 
 function ofProcess(pid: number): number {

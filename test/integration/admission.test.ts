@@ -102,6 +102,40 @@ describe.each(Object.entries(CLIENTS))('%s', (_, sync) => {
   });
 });
 
+// Some of them are lists or structs with one owner for the whole.
+test('server-side apply of every kind of reference never conflicts, and moves them all', async () => {
+  const every = deploymentManifest();
+  const { spec } = every.spec.template;
+  const [container] = spec.containers;
+  Object.assign(container, {
+    envFrom: [{ configMapRef: { name: 'foo' }, prefix: 'ALL_' }, { configMapRef: { name: 'other', optional: true } }],
+    env: [
+      { name: 'ONE', valueFrom: { configMapKeyRef: { name: 'foo', key: 'config.yml' } } },
+      { name: 'PLAIN', value: 'x' },
+    ],
+  });
+  spec.initContainers = [{ name: 'first', image: 'app:1', envFrom: [{ configMapRef: { name: 'foo' } }] }];
+  const projection = [{ configMap: { name: 'foo' } }, { downwardAPI: { items: [] } }];
+  spec.volumes.push({ name: 'projected', projected: { sources: projection } });
+  const sync = CLIENTS['kubectl apply --server-side'] as Sync;
+  const scenario = await Scenario.start('every');
+  await scenario.apply(configMapManifest('foo', V1));
+  await sync(scenario, every);
+  await scenario.kubectl('set-owner', 'configmap/foo', 'deployment/bar');
+  for (const [content, change] of [
+    [V1, async () => undefined],
+    [V2, () => scenario.edit(V2)],
+    [V1, () => scenario.kubectl('rollout', 'undo', 'deployment/bar')],
+  ] as const) {
+    await change();
+    const pinned = await scenario.runsWith(content);
+    await scenario.quiet();
+    await syncThrice(scenario, sync, every);
+    const named = JSON.stringify((await scenario.deployment()).spec.template.spec).match(/"name":"foo[^"]*"/g);
+    expect(named).toEqual(Array.from({ length: 5 }, () => `"name":"${pinned}"`));
+  }
+});
+
 describe('one apply', () => {
   test('of a new config and a new image makes one revision with both', async () => {
     const scenario = await adopted('both');

@@ -51,7 +51,13 @@ export interface RawReplicaSet {
   spec: { replicas: number; template: Template };
   status: { replicas: number };
 }
-type Kind = 'ConfigMap' | 'Deployment' | 'ReplicaSet';
+const KINDS = ['ConfigMap', 'Deployment', 'ReplicaSet'] as const;
+export type Kind = (typeof KINDS)[number];
+export interface Delivery {
+  readonly kinds?: readonly Kind[];
+  readonly most?: number;
+  readonly to?: World;
+}
 type RawObject = { metadata: Metadata };
 
 const REVISION = 'deployment.kubernetes.io/revision';
@@ -95,10 +101,10 @@ export class SimulatedCluster implements ClusterPort {
   readonly warnings: string[] = [];
 
   readonly #objects = new Map<string, RawObject>();
-  readonly #pending: Record<Kind, (() => void)[]> = { ConfigMap: [], Deployment: [], ReplicaSet: [] };
+  /** What each controller's watches have not shown yet. */
+  readonly #feeds = new Map<World, Record<Kind, (() => void)[]>>();
   #version = 1000;
   #uids = 0;
-  #world: World | undefined;
   #now: number;
   #clock = () => 0;
 
@@ -121,40 +127,36 @@ export class SimulatedCluster implements ClusterPort {
 
   // ---- watches
 
-  /** Lists into the caches of a controller, and feeds them from now on, at each `deliver`. */
-  watch(world: World): void {
-    this.#world = world;
-    for (const kind of Object.keys(this.#pending) as Kind[]) {
-      this.#pending[kind] = [];
+  /** Lists into the caches of a controller, and feeds them from now on, at each `deliver`; no others but those beside it. */
+  watch(world: World, isBeside = false): void {
+    if (!isBeside) this.#feeds.clear();
+    this.#feeds.set(world, { ConfigMap: [], Deployment: [], ReplicaSet: [] });
+    for (const kind of KINDS) {
       const items = this.#all(kind).map((object) => project(kind, object));
       const known = items.filter((item) => item !== undefined);
-      this.#store(kind)?.replace(EVERYWHERE, structuredClone(known), `${this.#version}`);
+      storeOf(world, kind)?.replace(EVERYWHERE, structuredClone(known), `${this.#version}`);
     }
   }
 
-  /** Lets the watch of one kind, or of all, catch up with what happened, by so many events at most. */
-  deliver(kinds: readonly Kind[] = ['ConfigMap', 'Deployment', 'ReplicaSet'], most = Number.POSITIVE_INFINITY): void {
-    for (const kind of kinds) for (const event of this.#pending[kind].splice(0, most)) event();
-  }
-
-  #store(kind: Kind): Store<Stored> | undefined {
-    const world = this.#world;
-    if (kind === 'ConfigMap') return world?.configMaps as Store<Stored> | undefined;
-    const stores = kind === 'Deployment' ? world?.workloads : world?.revisions;
-    return stores?.get('Deployment') as Store<Stored> | undefined;
+  /** Lets watches catch up with what happened: those of some kinds, of one controller, by so many events at most. */
+  deliver({ kinds = KINDS, most = Number.POSITIVE_INFINITY, to }: Delivery = {}): void {
+    for (const [world, feed] of this.#feeds) {
+      if (to !== undefined && to !== world) continue;
+      for (const kind of kinds) for (const event of feed[kind].splice(0, most)) event();
+    }
   }
 
   #tell(kind: Kind, object: RawObject, isGone = false): void {
-    const store = this.#store(kind);
-    if (store === undefined) return;
-    const copy = structuredClone(object);
     const version = `${this.#version}`;
-    this.#pending[kind].push(() => {
-      const item = isGone ? undefined : project(kind, copy);
-      const { namespace, name } = copy.metadata;
-      if (item === undefined) store.remove(EVERYWHERE, `${namespace}/${name}`, version);
-      else store.apply(EVERYWHERE, item, version);
-    });
+    for (const [world, feed] of this.#feeds) {
+      const copy = structuredClone(object);
+      feed[kind].push(() => {
+        const item = isGone ? undefined : project(kind, copy);
+        const { namespace, name } = copy.metadata;
+        if (item === undefined) storeOf(world, kind)?.remove(EVERYWHERE, `${namespace}/${name}`, version);
+        else storeOf(world, kind)?.apply(EVERYWHERE, item, version);
+      });
+    }
   }
 
   // ---- storage
@@ -500,6 +502,13 @@ export class SimulatedCluster implements ClusterPort {
     }
     return found;
   }
+}
+
+function storeOf({ configMaps, workloads, revisions }: World, kind: Kind): Store<Stored> | undefined {
+  const store = { ConfigMap: configMaps, Deployment: workloads.get(kind), ReplicaSet: revisions.get('Deployment') }[
+    kind
+  ];
+  return store as Store<Stored> | undefined;
 }
 
 function aNewDeployment(name: string, template: Template, metadata: Partial<Metadata>, historyLimit: number) {

@@ -34,8 +34,8 @@ export class SimulatedController {
   readonly failures: string[] = [];
   conflicts = 0;
 
-  /** A controller that has just started: its caches are complete. */
-  constructor(cluster: SimulatedCluster, settings: Settings = SETTINGS) {
+  /** A controller that has just started: its caches are complete. `isBeside`: another one goes on. */
+  constructor(cluster: SimulatedCluster, isBeside = false) {
     this.#cluster = cluster;
     const now = () => cluster.now;
     this.world = new World(KINDS, (level, message, fields) => {
@@ -43,11 +43,11 @@ export class SimulatedController {
     });
     const observer = new Observer(this.world, this.index, cluster, now);
     const apply = applyTo(cluster, this.world, this.index, now, () => undefined);
-    this.reconciler = new Reconciler(observer, apply, cluster, settings);
+    this.reconciler = new Reconciler(observer, apply, cluster, SETTINGS);
     const admissionObserver = new AdmissionObserver(this.world, this.index, cluster, now);
     this.admit = workloadAdmission(admissionObserver, KINDS, apply, () => undefined);
     connect(this.world, this.index, this.#queues, (workload) => this.reconciler.forget(workload));
-    cluster.watch(this.world);
+    cluster.watch(this.world, isBeside);
   }
 
   /** Sets the real controllers to work, with their queues; gives the function that ends them. */

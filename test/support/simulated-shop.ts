@@ -12,6 +12,7 @@ export const SOURCES = ['foo', 'bar'] as const;
 export const WORKLOADS = ['web', 'api'] as const;
 export type Source = (typeof SOURCES)[number];
 export type WorkloadName = (typeof WORKLOADS)[number];
+export type AdmissionBy = 'nobody' | 'controller' | 'replica';
 export type OptIn = 'reference' | 'declared' | 'all';
 
 export const USES: Readonly<Record<WorkloadName, readonly Source[]>> = { web: ['foo', 'bar'], api: ['foo'] };
@@ -41,8 +42,11 @@ export class Shop {
   /** Each workload's image, as its manifest in Git says. */
   readonly images: Record<WorkloadName, string> = { web: 'img:1', api: 'img:1' };
 
-  /** @param hasAdmission installs the webhook, once the workloads are there. */
-  constructor(optIn: OptIn, historyLimit: number, hasAdmission = false) {
+  /** Answers requests beside the controller, with caches of its own. */
+  replica: SimulatedController | undefined;
+
+  /** @param admission installs the webhook, once the workloads are there: of the controller, or of a replica. */
+  constructor(optIn: OptIn, historyLimit: number, admission: AdmissionBy = 'nobody') {
     this.optIn = optIn;
     const { cluster } = this;
     cluster.createConfigMap('plain', { k: 'v' });
@@ -51,7 +55,8 @@ export class Shop {
     for (const name of SOURCES) cluster.createConfigMap(name, { k: 'a' }, this.#optsIn(name));
     cluster.runDeploymentController();
     this.controller = new SimulatedController(cluster);
-    if (hasAdmission) cluster.admission = (request) => this.controller.admit(request);
+    if (admission === 'replica') this.replica = new SimulatedController(cluster, true);
+    if (admission !== 'nobody') cluster.admission = (request) => (this.replica ?? this.controller).admit(request);
   }
 
   #optsIn(source: Source) {
@@ -91,6 +96,7 @@ export class Shop {
   restart(): void {
     this.cluster.deliver();
     this.controller = new SimulatedController(this.cluster);
+    if (this.replica) this.replica = new SimulatedController(this.cluster, true);
   }
 }
 

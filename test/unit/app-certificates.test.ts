@@ -32,6 +32,14 @@ async function written(world: SimulatedCertificates): Promise<readonly string[]>
   return world.writes.splice(0);
 }
 
+/** Looks that may fail, a minute apart. */
+async function rounds(world: SimulatedCertificates, count: number): Promise<void> {
+  for (let round = 0; round < count; round++) {
+    await world.wait(60_000);
+    await world.drain();
+  }
+}
+
 async function pass(world: SimulatedCertificates, ms: number): Promise<readonly string[]> {
   world.now += ms;
   return written(world);
@@ -71,10 +79,25 @@ describe('the certificate is', () => {
     expect(world.serving()?.hosts).toEqual(['127.0.0.1', 'hook.ours.svc']);
   });
 
-  test.each(['tls.crt', 'tls.key'])('put back from what is served when %s was damaged', async (key) => {
+  test.each(['tls.crt', 'tls.key'])('replaced when %s was damaged', async (key) => {
     const world = await installed();
     world.putSecret({ ...materialOf(world), [key]: 'damaged' });
-    expect(await written(world)).toEqual(['secret: ca1, serving ca1-leaf2']);
+    expect(await written(world)).toEqual(['secret: ca1, serving ca1-leaf3']);
+  });
+
+  test('put back from what is served while a new CA is not trusted yet', async () => {
+    const world = await installed();
+    world.failing = { request: 'patch trust', error: new ClusterError('Unavailable', 'gone for a while') };
+    world.putSecret({ ...materialOf(world), 'ca.key': 'lost' });
+    await rounds(world, 5);
+    world.putSecret({ ...materialOf(world), 'tls.key': 'damaged' });
+    await rounds(world, 5);
+    expect(world.writes.splice(0)).toEqual([
+      'secret: ca3 ca1, serving ca1-leaf2',
+      'secret: ca3 ca1, serving ca1-leaf2',
+    ]);
+    world.failing = undefined;
+    expect(await written(world)).toEqual(['mut: ca3 ca1', 'val: ca3 ca1', 'secret: ca3 ca1, serving ca3-leaf4']);
   });
 
   test('replaced when it was damaged, and nobody remembers it', async () => {
@@ -196,10 +219,7 @@ describe('when something is missing or refused,', () => {
     async (request) => {
       const world = new SimulatedCertificates(1);
       world.failing = { request, error: new ClusterError('Forbidden', `may not ${request}`) };
-      for (let i = 0; i < 10; i++) {
-        await world.wait(60_000);
-        for (let j = 0; j < 10; j++) await world.release(0);
-      }
+      await rounds(world, 10);
       expect(world.logged).toEqual([
         `error: cannot keep the certificate of the webhook: may not ${request}; grant what the rules of the manifests grant; retrying`,
       ]);

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { NOON } from '../support/builders.ts';
 import { SETTINGS } from '../support/simulated-controller.ts';
 import {
+  type AdmissionBy,
   brokenPromises,
   humanStep,
   type OptIn,
@@ -14,6 +15,7 @@ import {
   WORKLOADS,
 } from '../support/simulated-shop.ts';
 
+const admission = fc.constantFrom<AdmissionBy>('nobody', 'controller', 'replica');
 const optIn = fc.constantFrom<OptIn>('reference', 'declared', 'all');
 /** Longer than all bookkeeping, settling, slowing down and grace. */
 const LONG_MS = 35_000;
@@ -26,8 +28,8 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-function aShop(how: OptIn = 'declared', historyLimit = 10, hasAdmission = false): Shop {
-  const shop = new Shop(how, historyLimit, hasAdmission);
+function aShop(how: OptIn = 'declared', historyLimit = 10, admission: AdmissionBy = 'nobody'): Shop {
+  const shop = new Shop(how, historyLimit, admission);
   shop.cluster.followClock();
   return shop;
 }
@@ -65,8 +67,8 @@ describe('what triggers ask for', () => {
       { maxLength: 8, size: 'max' },
     );
     await fc.assert(
-      fc.asyncProperty(optIn, fc.boolean(), steps, async (how, hasAdmission, history) => {
-        const shop = aShop(how, 10, hasAdmission);
+      fc.asyncProperty(optIn, admission, steps, async (how, by, history) => {
+        const shop = aShop(how, 10, by);
         await atWork(shop, async () => {
           await rest(shop);
           expect(brokenPromises(shop)).toEqual([]);

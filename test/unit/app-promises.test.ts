@@ -4,8 +4,9 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { rolledHashLabel } from '../../controller/core/names.ts';
 import { findReferences, inspectTemplate } from '../../controller/core/references.ts';
-import { revisionOf } from '../support/simulated-cluster.ts';
+import { type Kind, revisionOf } from '../support/simulated-cluster.ts';
 import {
+  type AdmissionBy,
   brokenPromises,
   forwardStep,
   humanStep,
@@ -29,16 +30,16 @@ const runs = (usual: number) => {
 const optIn = fc.constantFrom<OptIn>('reference', 'declared', 'all');
 const MOST_ROUNDS = 8;
 
-describe.each([
-  ['without admission', false],
-  ['with admission', true],
-])('whatever happens, one thing at a time, %s,', (_, hasAdmission) => {
+describe.each<[how: string, admission: AdmissionBy]>([
+  ['without admission', 'nobody'],
+  ['with admission', 'controller'],
+])('whatever happens, one thing at a time, %s,', (_, admission) => {
   test('everything comes to rest, pinned, owned and recorded; and a restart writes nothing', async () => {
     const historyLimit = fc.integer({ min: 1, max: 4 });
     const steps = fc.array(humanStep, { maxLength: 12, size: 'max' });
     await fc.assert(
       fc.asyncProperty(optIn, historyLimit, steps, async (how, limit, history) => {
-        const shop = new Shop(how, limit, hasAdmission);
+        const shop = new Shop(how, limit, admission);
         await shop.controller.untilQuiet();
         expect(brokenPromises(shop)).toEqual([]);
         for (const step of history) {
@@ -59,7 +60,7 @@ describe.each([
     const steps = fc.array(humanStep, { maxLength: 10, size: 'max' });
     await fc.assert(
       fc.asyncProperty(optIn, steps, async (how, history) => {
-        const shop = new Shop(how, 20, hasAdmission);
+        const shop = new Shop(how, 20, admission);
         await shop.controller.untilQuiet();
         for (const step of history) await expectEffect(shop, step);
       }),
@@ -160,15 +161,16 @@ function isUnchanged(shop: Shop, step: Step, { template }: View): boolean {
 // ---- what can happen while the controller is still at it: caches lag, and Kubernetes has its own pace
 
 type Pace =
-  | { readonly do: 'deliver'; readonly kinds: readonly ('ConfigMap' | 'Deployment' | 'ReplicaSet')[]; most: number }
+  | { readonly do: 'deliver'; readonly kinds: readonly Kind[]; most: number; to: 'controller' | 'replica' }
   | { readonly do: 'lookAtSources' | 'lookAtWorkloads' | 'lookAtSnapshots' | 'kubernetes' }
   | { readonly do: 'rest' }
   | { readonly do: 'wait'; readonly ms: number };
 
 const kinds = fc.subarray(['ConfigMap', 'Deployment', 'ReplicaSet'] as const, { minLength: 1 });
 const most = fc.constantFrom(1, Number.POSITIVE_INFINITY);
+const to = fc.constantFrom('controller' as const, 'replica' as const);
 const pace: fc.Arbitrary<Pace> = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('deliver' as const), kinds, most }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('deliver' as const), kinds, most, to }) },
   {
     weight: 8,
     arbitrary: fc.record({
@@ -187,10 +189,12 @@ const pace: fc.Arbitrary<Pace> = fc.oneof(
   },
 );
 
-async function proceed({ cluster, controller }: Shop, step: Pace): Promise<void> {
+async function proceed({ cluster, controller, replica = controller }: Shop, step: Pace): Promise<void> {
   switch (step.do) {
-    case 'deliver':
-      return cluster.deliver(step.kinds, step.most);
+    case 'deliver': {
+      const { kinds, most, to } = step;
+      return cluster.deliver({ kinds, most, to: (to === 'replica' ? replica : controller).world });
+    }
     case 'kubernetes':
       cluster.runDeploymentController();
       return cluster.collectGarbage();
@@ -221,10 +225,12 @@ async function performAmid(shop: Shop, step: Step, meanwhile: Meanwhile | undefi
   await performed;
 }
 
-describe.each([
-  ['without admission', false],
-  ['with admission', true],
-])('whatever happens, in whatever order and at whatever moment, %s,', (_, hasAdmission) => {
+describe.each<[how: string, admission: AdmissionBy]>([
+  ['without admission', 'nobody'],
+  ['with admission', 'controller'],
+  ['with admission by a replica that may be behind', 'replica'],
+])('whatever happens, in whatever order and at whatever moment, %s,', (_, admission) => {
+  const hasAdmission = admission !== 'nobody';
   type Moment = readonly [step: Step | Pace, meanwhile: Meanwhile | undefined];
   const meanwhile = fc.option(fc.record({ ticks: fc.integer({ min: 0, max: 20 }), pace }), { freq: 1, nil: undefined });
   const historyOf = (human: fc.Arbitrary<Step>): fc.Arbitrary<Moment[]> =>
@@ -236,7 +242,7 @@ describe.each([
       { maxLength: 40, size: 'max' },
     );
   const live = async (how: OptIn, history: readonly Moment[]) => {
-    const shop = new Shop(how, 10, hasAdmission);
+    const shop = new Shop(how, 10, admission);
     await shop.controller.untilQuiet();
     for (const [step, during] of history) {
       if (isPace(step)) await proceed(shop, step);

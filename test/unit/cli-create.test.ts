@@ -189,7 +189,7 @@ describe('admission that is not installed', () => {
   ])('%s', async (_, flags, isWarned) => {
     const cluster = new MemoryCluster(deployment('bar'));
     cluster.admission = 'NotFound';
-    const { code, err } = await run(cluster, `${CREATE} ${flags}`);
+    const { code, err } = await run(cluster, `${CREATE} ${flags}`.trim());
     expect({ code, isWarned: err.includes('is not installed in this cluster') }).toEqual({ code: 0, isWarned });
   });
 });
