@@ -69,7 +69,7 @@ async function run(config: Config, shutDown: AbortController): Promise<void> {
     if (state === 'synced') {
       log('info', 'caches are complete; working', { configMaps: world.configMaps.size });
       stop.addEventListener('abort', () => setTimeout(giveUp, DRAIN_MS, log).unref(), { once: true });
-      const admissionObserver = new AdmissionObserver(world, index, cluster, Date.now);
+      const admissionObserver = new AdmissionObserver(world, index, cluster, Date.now, log);
       const { namespace } = loaded;
       await together(shutDown, [
         runControllers({ world, queues, reconciler }, { concurrency: config.concurrency, log, stop }),

@@ -197,13 +197,12 @@ async function countRevisions(client: KubeClient, former: ReadonlySet<string>, e
   const byOwner = Map.groupBy(made, ({ metadata }) => metadata.ownerReferences[0].name);
   const odd = managed.flatMap(({ name, source }) => {
     const [count, expected] = [byOwner.get(name)?.length ?? 0, edits.get(source) ?? 0];
-    return count === expected ? [] : [`${name} made ${count} revisions of ${expected} edits`];
+    return count === expected ? [] : [`${name}: ${count} for ${expected}`];
   });
   const all = [...edits.values()].reduce((a, b) => a + b, 0);
-  console.log(
-    `  ${all} edits made ${made.length} revisions, ${raw.length} of them raw; one of each Deployment an edit,`,
-  );
-  console.log(`  but for ${odd.length} Deployments${odd.length > 0 ? `: ${odd.slice(0, 5).join(', ')}` : ''}`);
+  console.log(`  ${all} edits made ${made.length} revisions, ${raw.length} of them raw`);
+  console.log(`  Deployments with more or fewer revisions than edits of their ConfigMap: ${odd.length}`);
+  for (const line of odd.slice(0, 5)) console.log(`    ${line}`);
   return raw.length;
 }
 

@@ -117,7 +117,7 @@ export class CertificateKeeper {
     this.#options.onCertificate(pair);
     this.#served = { facts, pair, authority: facts.issuer && authorities.get(facts.issuer) };
     const notAfter = new Date(facts.notAfter).toISOString();
-    this.#options.log('info', 'serving another certificate', { hosts: facts.hosts.join(', '), notAfter });
+    this.#options.log('info', 'serving a certificate', { hosts: facts.hosts.join(', '), notAfter });
   }
 
   async #makeMaterial(action: WriteSecret, look: CertificateLook): Promise<CertificateMaterial> {

@@ -4,29 +4,44 @@
 import { decide, type Pins, type SourceView } from '../core/decide.ts';
 import { readRolled } from '../core/names.ts';
 import { type AdmissionObservation, withState } from '../core/plan-admission.ts';
-import type { Reference, Workload } from '../core/types.ts';
+import type { ConfigObject, Reference, Workload } from '../core/types.ts';
+import type { Log } from '../runtime/log.ts';
 import type { ContentIndex } from './content-index.ts';
+import { ClusterError } from './errors.ts';
 import type { ClusterPort, ConfigMapRead } from './ports.ts';
 import { SourceViews } from './source-views.ts';
 import type { World } from './world.ts';
 
 type Observed = Pick<AdmissionObservation, 'workload' | 'replaced' | 'optedIn' | 'sources' | 'revisions' | 'pins'>;
 
+// A source may change while it is read; one that never rests is left at what ran before.
+const MOST_READS = 3;
+
 export class AdmissionObserver {
   readonly #world: World;
+  readonly #index: ContentIndex;
   readonly #views: SourceViews;
+  readonly #log: Log;
 
-  constructor(world: World, index: ContentIndex, port: ClusterPort, now: () => number) {
+  constructor(world: World, index: ContentIndex, port: ClusterPort, now: () => number, log: Log) {
     this.#world = world;
+    this.#index = index;
     this.#views = new SourceViews(world, index, port, now);
+    this.#log = log;
   }
 
   async workload(workload: Workload, replaced: Workload | undefined): Promise<Observed> {
-    const seen = await this.#look(workload, replaced);
-    if (!mayBeStale(seen)) return seen;
-    const names = new Set([...this.#raw(workload), ...this.#unknown(replaced)].map(({ name }) => name));
-    await Promise.all([...names].map((name) => this.#views.refresh(workload.namespace, name)));
-    return this.#look(workload, replaced);
+    const absent = new Set<string>();
+    let seen = await this.#look(workload, replaced, absent);
+    const names = this.#mayBeStale(seen) ? this.#namesToRead(seen) : [];
+    for (let reads = 0; names.length > 0 && reads < MOST_READS; reads += 1) {
+      await Promise.all(names.map((name) => this.#read(workload, name, absent)));
+      seen = await this.#look(workload, replaced, absent);
+      if (unread(seen).length === 0) break;
+    }
+    if (unread(seen).length === 0) return seen;
+    for (const { name } of unread(seen)) absent.add(name);
+    return this.#look(workload, replaced, absent);
   }
 
   /** Which of the names in both templates, and in the history, are pins. */
@@ -44,15 +59,18 @@ export class AdmissionObserver {
     return this.#views.readAgain(source, hash);
   }
 
-  async #look(workload: Workload, replaced: Workload | undefined): Promise<Observed> {
+  async #look(workload: Workload, replaced: Workload | undefined, absent: ReadonlySet<string>): Promise<Observed> {
     const state = withState(workload, replaced);
     const optedIn = this.#world.sourcesOf(state);
     const raw = this.#raw(workload);
-    const named = optedIn.filter((source) =>
-      raw.some(({ kind, name }) => kind === source.kind && name === source.name),
+    const named = optedIn.filter(
+      (source) =>
+        raw.some(({ kind, name }) => kind === source.kind && name === source.name) &&
+        !absent.has(source.name) &&
+        this.#index.peek(source)?.immutable !== true,
     );
-    const views = await Promise.all(named.map((source) => this.#views.viewWithKeys(state, source)));
-    const gone = this.#gone(state, raw);
+    const views = await Promise.all(named.map((source) => this.#view(state, source)));
+    const gone = this.#gone(state, raw, absent);
     return {
       workload,
       replaced,
@@ -63,33 +81,62 @@ export class AdmissionObserver {
     };
   }
 
+  // The keys are for the change cause only.
+  async #view(workload: Workload, source: ConfigObject): Promise<SourceView> {
+    try {
+      return await this.#views.viewWithKeys(workload, source);
+    } catch (error) {
+      if (!(error instanceof ClusterError)) throw error;
+      return this.#views.view(workload, source);
+    }
+  }
+
+  #mayBeStale({ workload, replaced, sources, revisions, pins }: Observed): boolean {
+    if (replaced === undefined) return true;
+    const state = withState(workload, replaced);
+    const isNews = (source: SourceView) =>
+      source.hash === undefined || decide(state, source, revisions, pins, { replaced }).rolls;
+    const isNew = sources.length > 0 && replaced.shape !== workload.shape;
+    return isNew || sources.some(isNews) || this.#unknown(workload).length > 0;
+  }
+
+  #namesToRead({ workload, replaced }: Observed): readonly string[] {
+    const references = [...this.#raw(workload), ...(replaced ? this.#unknown(replaced) : [])];
+    return [...new Set(references.map(({ name }) => name))];
+  }
+
+  async #read({ namespace }: Workload, name: string, absent: Set<string>): Promise<void> {
+    try {
+      if (!(await this.#views.refresh(namespace, name))) absent.add(name);
+    } catch (error) {
+      if (!(error instanceof ClusterError)) throw error;
+      this.#log('error', `configmap/${name} in ${namespace} cannot be read at admission: ${error.message}`);
+      absent.add(name);
+    }
+  }
+
   #raw({ namespace, references }: Workload): readonly Reference[] {
     return references.filter(({ name }) => this.#world.configMap(namespace, name)?.snapshot === undefined);
   }
 
-  #unknown(replaced: Workload | undefined): readonly Reference[] {
-    return (replaced?.references ?? []).filter(
-      ({ name }) => this.#world.configMap(replaced?.namespace ?? '', name) === undefined,
-    );
+  #unknown({ namespace, references }: Workload): readonly Reference[] {
+    return references.filter(({ name }) => this.#world.configMap(namespace, name) === undefined);
   }
 
-  // A source that was deleted changes no more: its workloads go on with what they have.
-  #gone(workload: Workload, raw: readonly Reference[]): SourceView[] {
+  // A source that was deleted, or that cannot be read, is taken for unchanged: its workloads go on with what they have.
+  #gone(workload: Workload, raw: readonly Reference[], absent: ReadonlySet<string>): SourceView[] {
     const { namespace, labels } = workload;
     const names = new Map(raw.map((reference) => [reference.name, reference.kind]));
     return [...names].flatMap(([name, kind]): SourceView[] => {
       const rolled = readRolled(labels, kind, name);
-      if (rolled === undefined || this.#world.configMap(namespace, name) !== undefined) return [];
+      const isThere = this.#world.configMap(namespace, name) !== undefined && !absent.has(name);
+      if (rolled === undefined || isThere) return [];
       const unknown = { snapshot: undefined, recorded: undefined, since: 0, changedKeys: undefined };
       return [{ kind, name, uid: '', hash: rolled.hash, ...unknown }];
     });
   }
 }
 
-function mayBeStale({ workload, replaced, sources, revisions, pins }: Observed): boolean {
-  if (replaced === undefined) return workload.references.length > 0;
-  const state = withState(workload, replaced);
-  const isNews = (source: SourceView) =>
-    source.hash === undefined || decide(state, source, revisions, pins, { replaced }).rolls;
-  return sources.some(isNews) || (sources.length > 0 && replaced.shape !== workload.shape);
+function unread({ sources }: Observed): readonly SourceView[] {
+  return sources.filter(({ hash }) => hash === undefined);
 }

@@ -44,12 +44,13 @@ export class SourceViews {
     return read && this.#learn(read).hash === hash ? read : undefined;
   }
 
-  /** Reads, live, what a reference names, and lets the caches know, which may be behind. */
-  async refresh(namespace: string, name: string): Promise<void> {
+  /** Reads, live, what a reference names, and lets the caches know, which may be behind. False when there is no such thing. */
+  async refresh(namespace: string, name: string): Promise<boolean> {
     const read = await this.#port.readConfigMap(namespace, name);
-    if (read === undefined) return;
+    if (read === undefined) return false;
     if (read.object.snapshot === undefined) this.#learn(read);
     else this.#world.configMaps.noteWrite(read.object);
+    return true;
   }
 
   view(workload: Workload, source: ConfigObject): SourceView {

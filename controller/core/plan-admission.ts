@@ -40,17 +40,20 @@ export interface AdmissionPlan {
 /** What to make of the object of one request. The object that results gives no operation the second time. */
 export function planAdmission(observed: AdmissionObservation): AdmissionPlan {
   const { workload, sources, revisions, pins, replaced, hold } = observed;
-  const decisions = sources
-    .filter(({ hash }) => hash !== undefined)
-    .map((source) => decide(withState(workload, replaced), source, revisions, pins, { hold, replaced }));
+  const state = withState(workload, replaced);
+  const decisions = sources.map((source) => {
+    const wanted = decide(state, source, revisions, pins, { hold, replaced });
+    const isImpossible = wanted.needsSnapshot && source.snapshot === undefined;
+    return isImpossible ? decide(state, source, revisions, pins, { hold: true, replaced }) : wanted;
+  });
   const moved = new Set(decisions.flatMap(({ changes }) => changes.map(({ pointer }) => pointer)));
   const pinned = workload.references.filter(({ name, pointer }) => moved.has(pointer) || pins.has(name));
-  const rolling = decisions.filter(({ rolls, changes }) => rolls && !hold && changes.length > 0);
+  const rolling = decisions.filter(({ rolls, label, changes }) => rolls && label && changes.length > 0);
   // A creation needs no cause; its content is a first snapshot, or no news.
   const cause = rolling.length > 0 && replaced !== undefined ? causeOf(rolling) : undefined;
   return {
     snapshots: decisions
-      .filter(({ needsSnapshot, source }) => needsSnapshot && source.snapshot?.ready !== true)
+      .filter(({ needsSnapshot, source }) => needsSnapshot && source.snapshot?.ready === false)
       .map(({ source }) => source),
     operations: [
       ...repointing(workload, decisions),
@@ -112,8 +115,8 @@ function undoWarnings(
 }
 
 function unpinnedWarnings({ workload, hold }: AdmissionObservation, decisions: readonly Decision[]): string[] {
-  if (!hold) return [];
-  return decisions.map(({ source, changes }) => {
+  const uncopied = hold ? decisions.filter(({ rolls, needsSnapshot }) => rolls || needsSnapshot) : [];
+  return uncopied.map(({ source, changes }) => {
     const meanwhile = changes.length > 0 ? 'goes on with its former content' : 'runs on it directly';
     return `${mention(source)} could not be copied now; ${mention(workload)} ${meanwhile} until the controller has done so (kubectl describe ${mention(source)} says more)`;
   });

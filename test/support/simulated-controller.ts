@@ -44,7 +44,7 @@ export class SimulatedController {
     const observer = new Observer(this.world, this.index, cluster, now);
     const apply = applyTo(cluster, this.world, this.index, now, () => undefined);
     this.reconciler = new Reconciler(observer, apply, cluster, SETTINGS);
-    const admissionObserver = new AdmissionObserver(this.world, this.index, cluster, now);
+    const admissionObserver = new AdmissionObserver(this.world, this.index, cluster, now, () => undefined);
     this.admit = workloadAdmission(admissionObserver, KINDS, apply, () => undefined);
     connect(this.world, this.index, this.#queues, (workload) => this.reconciler.forget(workload));
     cluster.watch(this.world, isBeside);

@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { contentHash } from '../../controller/core/content-hash.ts';
 import { rolledHashLabel } from '../../controller/core/names.ts';
-import { findReferences } from '../../controller/core/references.ts';
+import { findReferences, inspectTemplate } from '../../controller/core/references.ts';
 import { NOON, pinned } from './builders.ts';
 import { type RawConfigMap, revisionOf, SimulatedCluster, type Template } from './simulated-cluster.ts';
 import { SimulatedController } from './simulated-controller.ts';
@@ -255,4 +255,53 @@ function wrongSnapshot(shop: Shop, { metadata, immutable, data = {} }: RawConfig
     [hash !== shop.currentHash(source) && shop.cluster.holders(name).length === 0, 'is kept for nobody'],
   ];
   return wrong.filter(([is]) => is).map(([, what]) => `${name} ${what}`);
+}
+
+// ---- what must hold whenever a request was admitted, whatever the caches knew
+
+/** What the templates mount that can change under their pods. */
+export function rawMounts({ cluster }: Shop): string[] {
+  return WORKLOADS.flatMap((name) => cluster.mounts(name)).filter((mount) => SOURCES.some((each) => each === mount));
+}
+
+/** What shows of a workload before a request. */
+export function standing({ cluster }: Shop, name: WorkloadName) {
+  const { metadata, spec } = structuredClone(cluster.deployment(name));
+  const rolled = (source: Source) => metadata.labels?.[rolledHashLabel('ConfigMap', source)];
+  const { shape } = inspectTemplate(spec.template);
+  return { name, shape, mounts: cluster.mounts(name), rolled, history: cluster.history(name) };
+}
+type Standing = ReturnType<typeof standing>;
+
+/** What is wrong in a workload after a request: one line for each reference and label. */
+export function brokenByRequest(shop: Shop, step: Step, before: Standing): string[] {
+  const { name, mounts } = before;
+  const after = standing(shop, name);
+  const asked = askedMounts(step, before);
+  const wrongMount = (mount: string, i: number) => {
+    const source = SOURCES.find((each) => each === asked[i]);
+    // `managed: all` pins what is plain, too.
+    const allowed = source
+      ? allowedPins(shop, source, before, after, mounts[i] ?? '')
+      : [asked[i], ...(asked[i] === 'plain' ? [mounts[i]] : [])];
+    return allowed.includes(mount) ? [] : [`${name} mounts ${mount}, not ${allowed.join(' or ')}`];
+  };
+  const wrongLabel = (source: Source) =>
+    [before.rolled(source), shop.currentHash(source)].includes(after.rolled(source))
+      ? []
+      : [`${name} is recorded as rolled to ${after.rolled(source)} of ${source}`];
+  return [...after.mounts.flatMap(wrongMount), ...USES[name].flatMap(wrongLabel)];
+}
+
+function askedMounts(step: Step, { name, mounts, history }: Standing): readonly string[] {
+  if (!('workload' in step) || step.workload !== name) return mounts;
+  const target = step.do === 'undo' ? history.at(-1 - step.back)?.spec.template : undefined;
+  const asked = ['apply', 'replace'].includes(step.do) ? manifest(name, '') : target;
+  return asked ? findReferences(asked).map((reference) => reference.name) : mounts;
+}
+
+// A raw name keeps what runs, or comes with the content of now; and that in any case where an image comes with it.
+function allowedPins(shop: Shop, source: Source, before: Standing, after: Standing, was: string): string[] {
+  if (before.rolled(source) === shop.currentHash(source)) return [was];
+  return before.shape === after.shape ? [was, shop.currentMount(source)] : [shop.currentMount(source)];
 }

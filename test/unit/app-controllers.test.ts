@@ -21,6 +21,7 @@ const optIn = fc.constantFrom<OptIn>('reference', 'declared', 'all');
 const LONG_MS = 35_000;
 const MOST_ROUNDS = 20;
 
+jest.setTimeout(process.env['RUNS'] === undefined ? 60_000 : 24 * 3_600_000);
 beforeEach(() => {
   jest.useFakeTimers({ now: NOON, doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate'] });
 });

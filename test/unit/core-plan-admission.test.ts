@@ -189,13 +189,13 @@ const TABLE: Readonly<Record<string, Row>> = {
     becomes: [FOO2],
     labelled: rolled,
   },
-  'a source whose content cannot be known: the pin stays': {
+  'a source that was never read: nothing is decided on it': {
     asks: ['foo', 'bar'],
-    stored: [FOO1, BAR1],
-    labels: { [FOO]: H1, [BAR]: H2, ...OWNED },
+    stored: ['foo', BAR1],
+    labels: { [BAR]: H2, ...OWNED },
     sources: [aSource({ hash: undefined }), bar],
-    becomes: [FOO1, BAR1],
-    labelled: { [FOO]: H1, [BAR]: H2, ...OWNED },
+    becomes: ['foo', BAR1],
+    labelled: { [BAR]: H2, ...OWNED },
   },
   // labels
   'a replace without labels: the state is put back': {
