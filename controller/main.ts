@@ -21,8 +21,9 @@ import { messageOf } from './runtime/failure.ts';
 import { serveAdmission } from './serve-admission.ts';
 import { WORKLOAD_KINDS } from './workloads/kinds.ts';
 
-// Less than a pod's default grace period of 30 s, so that an unclean end is ours to report.
-const DRAIN_MS = 25_000;
+// With the shutdown delay of the manifests less than a pod's default grace period of 30 s, so that an unclean end is ours
+// to report.
+const DRAIN_MS = 20_000;
 
 async function main(): Promise<void> {
   const config = readConfig(process.argv.slice(2), process.env, packageJson.version);
@@ -68,7 +69,9 @@ async function run(config: Config, shutDown: AbortController): Promise<void> {
   try {
     if (state === 'synced') {
       log('info', 'caches are complete; working', { configMaps: world.configMaps.size });
-      stop.addEventListener('abort', () => setTimeout(giveUp, DRAIN_MS, log).unref(), { once: true });
+      stop.addEventListener('abort', () => setTimeout(giveUp, config.shutdownDelayMs + DRAIN_MS, log).unref(), {
+        once: true,
+      });
       const admissionObserver = new AdmissionObserver(world, index, cluster, Date.now, log);
       const { namespace } = loaded;
       await together(shutDown, [

@@ -9,14 +9,16 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { OWNERS_ANNOTATION } from '../controller/core/names.ts';
-import { ApiError } from '../controller/kube/api-error.ts';
 import { KubeClient } from '../controller/kube/client.ts';
 import { loadKubeConfig } from '../controller/kube/kubeconfig.ts';
 import * as measure from './bench/measure.ts';
+import { MultiplexedClient } from './bench/multiplexed.ts';
+import { type Ask, percentilesBetween, webhookCounts, webhookItself } from './bench/webhook.ts';
 import { type Cluster, down, up } from './embedded/cluster.ts';
 import { installRules } from './embedded/install.ts';
 import { kubectlPath } from './embedded/kubectl.ts';
 import { layout } from './embedded/paths.ts';
+import { messageOf } from './embedded/problem.ts';
 import { readState } from './embedded/state.ts';
 
 const USAGE = `Measures what admission adds to an apply, on a cluster of its own.
@@ -24,16 +26,17 @@ const USAGE = `Measures what admission adds to an apply, on a cluster of its own
   make bench-admission            with the defaults; ARGS='--rate 50' changes them
 
   --rate N          applies a second (default 200)
-  --seconds N       length of both measured phases (default 30); a warm-up of a third of that comes first
+  --seconds N       length of each measured phase (default 30); a warm-up of a third of that comes first
   --deployments N   Deployments that are managed; as many are not (default 100)
 
 The exit code is 1 when an apply was rejected, or went past admission; never because of a time.`;
 
-const WEBHOOK = 'workloads.configrollout.dev';
 const CONFIG_MAPS = '/api/v1/namespaces/bench/configmaps';
 const DEPLOYMENTS = '/apis/apps/v1/namespaces/bench/deployments';
 const REPLICA_SETS = '/apis/apps/v1/namespaces/bench/replicasets';
+const NAME_POINTER = '/spec/template/spec/volumes/0/configMap/name';
 const FINE = 'as they should be';
+const PAST = 'PAST ADMISSION';
 const SHARING = 5;
 const PATIENCE_MS = 300_000;
 
@@ -48,6 +51,8 @@ interface Target {
 
 const { rate, seconds, deployments } = readOptions();
 const sources = Array.from({ length: Math.ceil(deployments / SHARING) }, (_, index) => `config-${index}`);
+const edits = new Map<string, number>();
+const warmUp = Math.ceil(seconds / 3);
 const [managed, twins] = [targets('managed'), targets('twin')];
 const dataDir = mkdtempSync(join(tmpdir(), 'config-rollout-bench-'));
 const interrupted = new AbortController();
@@ -60,11 +65,13 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
   });
 try {
   const cluster = await up({ dataDir, log: (line) => console.log(`  ${line}`), signal: interrupted.signal });
-  const pids = await startController(cluster);
-  const config = loadKubeConfig({ kubeconfig: cluster.kubeconfig, env: {} }).config;
+  const running = await startController(cluster);
+  const { config } = loadKubeConfig({ kubeconfig: cluster.kubeconfig, env: {} });
   const client = new KubeClient(config, { userAgent: 'bench' });
-  process.exitCode = (await run(client, pids)) ? 0 : 1;
+  const many = await MultiplexedClient.connect(config);
+  process.exitCode = (await run(client, many, running)) ? 0 : 1;
   client.close();
+  many.close();
 } catch (error) {
   if (!interrupted.signal.aborted) throw error;
 } finally {
@@ -79,8 +86,15 @@ function cleanUp(): Promise<void> {
   return cleaning;
 }
 
-/** Installs the rules, and runs the controller beside the cluster; gives the pids of all that takes part. */
-async function startController({ kubeconfig: admin }: Cluster): Promise<ReadonlyMap<string, number>> {
+interface Running {
+  /** Of the webhook. */
+  readonly port: number;
+  /** Of all that takes part. */
+  readonly pids: ReadonlyMap<string, number>;
+}
+
+/** Installs the rules, and runs the controller beside the cluster. */
+async function startController({ kubeconfig: admin }: Cluster): Promise<Running> {
   const { kubeconfig, webhookPort } = await installRules(await kubectlPath(), admin, dataDir);
   const path = join(dataDir, 'controller.log');
   const log = openSync(path, 'w');
@@ -92,11 +106,14 @@ async function startController({ kubeconfig: admin }: Cluster): Promise<Readonly
     return readFileSync(path, 'utf8').includes('admission is served');
   });
   const parts = (readState(layout(dataDir))?.components ?? []).map((part) => [part.name, part.process.pid] as const);
-  return new Map([['controller', child.pid ?? 0], ...parts, ['this benchmark', process.pid]]);
+  return {
+    port: webhookPort,
+    pids: new Map([['controller', child.pid ?? 0], ...parts, ['this benchmark', process.pid]]),
+  };
 }
 
 /** True when nothing was rejected, and nothing went past admission. */
-async function run(client: KubeClient, pids: ReadonlyMap<string, number>): Promise<boolean> {
+async function run(client: KubeClient, many: MultiplexedClient, { port, pids }: Running): Promise<boolean> {
   console.log(`\n${deployments} Deployments share ${sources.length} ConfigMaps; as many twins are not managed.`);
   await client.request('POST', '/api/v1/namespaces', { body: { metadata: { name: 'bench' } } });
   const post = (path: string, bodies: readonly object[]) =>
@@ -104,31 +121,46 @@ async function run(client: KubeClient, pids: ReadonlyMap<string, number>): Promi
   await post(CONFIG_MAPS, sources.map(configMap));
   await post(DEPLOYMENTS, [...managed, ...twins].map(deployment));
   await until('all are adopted and at rest', () => isAtRest(client));
-
-  const warmUp = Math.ceil(seconds / 3);
-  console.log(`\n(a) Warm-up: ${rate} applies a second for ${warmUp} s, to both sorts in turn.`);
-  const both = managed.flatMap((target, index) => [target, twins[index] ?? target]);
-  const a = await load(client, both, warmUp, pids);
-  console.log(`\n(b) ${rate} applies a second for ${seconds} s to the twins: admission is not asked.`);
-  const b = await load(client, twins, seconds, pids);
-  console.log('\n(c) The same to those that are managed, while somebody edits a ConfigMap each second.');
   const former = new Set((await list(client, REPLICA_SETS)).map(({ metadata }) => metadata.name));
-  const before = await measure.webhookCounts(client, WEBHOOK);
-  const [edits, c] = await Promise.all([editEachSecond(client), load(client, managed, seconds, pids)]);
-  const after = await measure.webhookCounts(client, WEBHOOK);
+  const both = managed.flatMap((target, index) => [target, twins[index] ?? target]);
+  const patch = (target: Target) => applyRaw(many, target);
+
+  console.log(`\n(a) Warm-up: ${rate} applies a second for ${warmUp} s, to both sorts in turn.`);
+  const a = await load(both, warmUp, pids, patch);
+  console.log(`\n(b) ${rate} applies a second for ${seconds} s to the twins: admission is not asked.`);
+  const b = await load(twins, seconds, pids, patch);
+  console.log('\n(c) The same to those that are managed, while somebody edits a ConfigMap each second.');
+  const before = await webhookCounts(client);
+  const [c] = await Promise.all([load(managed, seconds, pids, patch), editEachSecond(client)]);
+  const after = await webhookCounts(client);
   console.log(`  (c)/(b)   ${measure.textOf(measure.ratiosOf(c.latency, b.latency))}`);
-  const { calls, ...waits } = measure.percentilesBetween(before, after);
+  const { calls, ...waits } = percentilesBetween(before, after);
   const bounds = [...after.buckets.keys()].filter(Number.isFinite).sort((x, y) => x - y);
   console.log(`  webhook   ${measure.textOf(waits)} ms, by the API server's histogram (bounds ${bounds.join(', ')})`);
   const [rejected, failedOpen] = [after.rejected - before.rejected, after.failedOpen - before.failedOpen];
   console.log(
     `            called ${calls} times; rejected ${rejected}, failed open ${failedOpen} (counted from 1.24 on)`,
   );
+  await until('all run with the newest content', () => isAtRest(client));
+
+  console.log(
+    `\n(d) The webhook itself is asked ${rate} times a second, with the same edits: no API server in between.`,
+  );
+  const ask = await webhookItself(client, port);
+  const live = new Map<string, Json>();
+  const refresh = async () => {
+    for (const each of await list(client, DEPLOYMENTS)) live.set(each.metadata.name, each);
+  };
+  await refresh();
+  const review = ({ name, source }: Target) => askRaw(ask, live.get(name), source);
+  const watching = measure.openLoop(1, seconds, refresh);
+  const [d] = await Promise.all([load(managed, seconds, pids, review), editEachSecond(client), watching]);
+  console.log(`  (d)/(b)   ${measure.textOf(measure.ratiosOf(d.latency, b.latency))}`);
   console.log(`  memory    of the controller: ${measure.residentMiB(pids.get('controller') ?? 0).toFixed(0)} MiB`);
+  await until('all run with the newest content', () => isAtRest(client));
 
   console.log('\nAfterwards:');
-  await until('all run with the newest content', () => isAtRest(client));
-  const bad = a.bad + b.bad + c.bad + (await countRevisions(client, former, edits));
+  const bad = a.bad + b.bad + c.bad + d.bad + (await countRevisions(client, former));
   console.log(bad === 0 ? '\nNothing was rejected, and nothing went past admission.' : '\nSee above what went wrong.');
   return bad === 0;
 }
@@ -138,15 +170,15 @@ interface Load {
   readonly latency: measure.Percentiles;
 }
 
-/** Applies to one after the other, and prints what came of it. */
+/** Sends to one target after the other, and prints what came of it. */
 async function load(
-  client: KubeClient,
   among: readonly Target[],
   forSeconds: number,
-  pids: ReadonlyMap<string, number>,
+  pids: Running['pids'],
+  send: (target: Target) => Promise<string>,
 ): Promise<Load> {
   const [start, before] = [performance.now(), measure.cpuSeconds(pids)];
-  const answers = await measure.openLoop(rate, forSeconds, (index) => apply(client, among[index % among.length]));
+  const answers = await measure.openLoop(rate, forSeconds, (index) => send(among[index % among.length] as Target));
   const [elapsed, after] = [(performance.now() - start) / 1000, measure.cpuSeconds(pids)];
   const cores = [...after].map(
     ([name, spent]) => `${name} ${((spent - (before.get(name) ?? 0)) / elapsed).toFixed(2)}`,
@@ -164,34 +196,40 @@ async function load(
 }
 
 /** As an apply of the unchanged manifest does, writes the ConfigMap's own name into the template. */
-async function apply(client: KubeClient, target: Target | undefined): Promise<string> {
-  const { name, source, isManaged } = target as Target;
+async function applyRaw(client: MultiplexedClient, { name, source, isManaged }: Target): Promise<string> {
+  // Without a name of its own it would look like an undo.
+  const path = `${DEPLOYMENTS}/${name}?fieldManager=bench`;
+  const body = [{ op: 'replace', path: NAME_POINTER, value: source }];
   try {
-    const answer = await client.request<Json>('PATCH', `${DEPLOYMENTS}/${name}`, {
-      // Without a name of its own it would look like an undo.
-      query: { fieldManager: 'bench' },
-      contentType: 'application/json-patch+json',
-      body: [{ op: 'replace', path: '/spec/template/spec/volumes/0/configMap/name', value: source }],
-    });
-    return isManaged && mounted(answer) === source ? 'PAST ADMISSION' : FINE;
+    const { status, text } = await client.patch(path, 'application/json-patch+json', body);
+    if (status !== 200) return `REJECTED with ${status}`;
+    return isManaged && mounted(JSON.parse(text)) === source ? PAST : FINE;
   } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    return error.status === 0 ? `WITHOUT AN ANSWER (${error.reason})` : `REJECTED with ${error.status} ${error.reason}`;
+    return `WITHOUT AN ANSWER: ${messageOf(error)}`;
   }
 }
 
-/** Gives the number of edits of each source. */
-async function editEachSecond(client: KubeClient): Promise<ReadonlyMap<string, number>> {
-  const edits = await measure.openLoop(1, seconds, async (index) => {
+async function askRaw(ask: Ask, live: Json, source: string): Promise<string> {
+  const object = structuredClone(live);
+  object.spec.template.spec.volumes[0].configMap.name = source;
+  try {
+    return (await ask(live, object)).some(({ path }) => path === NAME_POINTER) ? FINE : PAST;
+  } catch (error) {
+    return `REJECTED: ${messageOf(error)}`;
+  }
+}
+
+/** Counts them, by source, in `edits`. */
+async function editEachSecond(client: KubeClient): Promise<void> {
+  await measure.openLoop(1, seconds, async (index) => {
     const source = sources[index % sources.length] ?? '';
-    await client.request('PATCH', `${CONFIG_MAPS}/${source}`, { body: { data: { greeting: `edit ${index}` } } });
-    return source;
+    await client.request('PATCH', `${CONFIG_MAPS}/${source}`, { body: { data: { greeting: `at ${Date.now()}` } } });
+    edits.set(source, (edits.get(source) ?? 0) + 1);
   });
-  return new Map([...Map.groupBy(edits, ({ result }) => result)].map(([source, { length }]) => [source, length]));
 }
 
 /** Says whether each edit made one revision of each Deployment that uses it; gives the number of raw ones. */
-async function countRevisions(client: KubeClient, former: ReadonlySet<string>, edits: ReadonlyMap<string, number>) {
+async function countRevisions(client: KubeClient, former: ReadonlySet<string>) {
   const made = (await list(client, REPLICA_SETS)).filter(({ metadata }) => !former.has(metadata.name));
   const raw = made.filter((revision) => sources.includes(mounted(revision)));
   const byOwner = Map.groupBy(made, ({ metadata }) => metadata.ownerReferences[0].name);

@@ -131,8 +131,12 @@ export class AdmissionObserver {
       const rolled = readRolled(labels, kind, name);
       const isThere = this.#world.configMap(namespace, name) !== undefined && !absent.has(name);
       if (rolled === undefined || isThere) return [];
-      const unknown = { snapshot: undefined, recorded: undefined, since: 0, changedKeys: undefined };
-      return [{ kind, name, uid: '', hash: rolled.hash, ...unknown }];
+      const { hash } = rolled;
+      const kept = this.#world
+        .snapshotsOf(namespace, name)
+        .find((each) => each.snapshot.hash === hash && this.#index.verdict(each.uid) === true);
+      const snapshot = kept && { name: kept.name, ready: true };
+      return [{ kind, name, uid: '', hash, snapshot, recorded: undefined, since: 0, changedKeys: undefined }];
     });
   }
 }

@@ -118,7 +118,7 @@ function operations(
   cause: string | undefined,
 ): Operation[] {
   const annotations = causeToWrite(workload, cause);
-  // Labels and annotations do not count up the generation: making the whole map needs a stronger guard.
+  // Labels do not count up the generation: making the whole map needs a stronger guard.
   const makesMap = !workload.hasLabels || (!workload.hasAnnotations && Object.keys(annotations).length > 0);
   return [
     { op: 'test', path: '/metadata/uid', value: workload.uid },

@@ -17,7 +17,10 @@ const MOST_NAMED = 3;
 /** Why the change is refused; undefined when it may go ahead. */
 export function refusal({ before, after, revisions, workloads }: SnapshotChange): string | undefined {
   const what = before.snapshot && !before.deleting ? lossOf(before, after) : undefined;
-  const users = [...revisions.filter(({ deleting }) => !deleting).map(revision), ...workloads.map(template)];
+  const users = [
+    ...revisions.filter(({ deleting }) => !deleting).map(revision),
+    ...workloads.filter(({ deleting }) => !deleting).map(template),
+  ];
   if (what === undefined || users.length === 0) return undefined;
   const named = users.slice(0, MOST_NAMED).join(', ');
   const more = users.length > MOST_NAMED ? ` and ${users.length - MOST_NAMED} more` : '';

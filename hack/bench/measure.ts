@@ -1,9 +1,8 @@
-// How a benchmark measures: requests that start when they are due, the API server's own histogram, and CPU time.
+// How a benchmark measures: requests that start when they are due, and the CPU time that they take.
 
 import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { KubeClient } from '../../controller/kube/client.ts';
 
 export interface Timed<T> {
   readonly result: T;
@@ -28,7 +27,7 @@ export function openLoop<T>(rate: number, seconds: number, send: (index: number)
 
 export type Percentiles = Readonly<Record<'p50' | 'p90' | 'p99' | 'max', number>>;
 
-function percentiles(of: (quantile: number) => number): Percentiles {
+export function percentiles(of: (quantile: number) => number): Percentiles {
   return { p50: of(0.5), p90: of(0.9), p99: of(0.99), max: of(1) };
 }
 
@@ -44,47 +43,6 @@ export function ratiosOf(a: Percentiles, b: Percentiles): Percentiles {
 export function textOf({ p50, p90, p99, max }: Percentiles): string {
   const digits = (value: number) => value.toFixed(1);
   return `p50 ${digits(p50)}  p90 ${digits(p90)}  p99 ${digits(p99)}  max ${digits(max)}`;
-}
-
-/** What the API server has counted of one webhook since it started. */
-export interface WebhookCounts {
-  /** Upper bound in ms → calls that took no longer. */
-  readonly buckets: ReadonlyMap<number, number>;
-  readonly rejected: number;
-  /** Servers count these from 1.24 on. */
-  readonly failedOpen: number;
-}
-
-export async function webhookCounts(client: KubeClient, webhook: string): Promise<WebhookCounts> {
-  const text = await client.request<string>('GET', '/metrics', { accept: 'text/plain' });
-  const lines = text.split('\n').filter((line) => line.includes(`name="${webhook}"`));
-  const read = (metric: string) =>
-    lines
-      .filter((line) => line.startsWith(`apiserver_admission_webhook_${metric}{`))
-      .map((line) => ({ line, value: Number(line.slice(line.lastIndexOf(' ') + 1)) }));
-  const sum = (metric: string) => read(metric).reduce((total, { value }) => total + value, 0);
-  const buckets = new Map<number, number>();
-  for (const { line, value } of read('admission_duration_seconds_bucket')) {
-    const seconds = /\ble="([^"]+)"/.exec(line)?.[1];
-    const bound = seconds === '+Inf' ? Number.POSITIVE_INFINITY : Number(seconds) * 1000;
-    buckets.set(bound, (buckets.get(bound) ?? 0) + value);
-  }
-  return { buckets, rejected: sum('rejection_count'), failedOpen: sum('fail_open_count') };
-}
-
-/** In ms, as far as a histogram knows them: evenly spread between two bounds, and never above the last. */
-export function percentilesBetween(before: WebhookCounts, after: WebhookCounts): Percentiles & { calls: number } {
-  const bounds = [...after.buckets.keys()].sort((a, b) => a - b);
-  const counts = bounds.map((bound) => (after.buckets.get(bound) ?? 0) - (before.buckets.get(bound) ?? 0));
-  const calls = counts.at(-1) ?? 0;
-  const of = (quantile: number): number => {
-    const rank = quantile * calls;
-    const at = counts.findIndex((count) => count >= rank);
-    const [lower = 0, upper = lower] = [bounds[at - 1], bounds[at]];
-    const [below = 0, within = 0] = [counts[at - 1], counts[at]];
-    return upper === Number.POSITIVE_INFINITY ? lower : lower + ((upper - lower) * (rank - below)) / (within - below);
-  };
-  return { ...percentiles(of), calls };
 }
 
 /** CPU seconds of each process since its start, and of the whole machine; Linux only. */

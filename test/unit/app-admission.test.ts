@@ -93,6 +93,22 @@ describe('a new workload', () => {
     expect(created(cluster)).toEqual([]);
   });
 
+  test('in the place of one that was just deleted gets its snapshot back, which the garbage collector takes', async () => {
+    cluster.createConfigMap('foo', { k: 'b' }, declared);
+    const create = () => cluster.applyNewDeployment('new', template('foo'), { labels: { [MANAGED]: 'owned' } });
+    await create();
+    await controller.untilQuiet();
+    const [pin = ''] = cluster.mounts('new');
+    cluster.delete('Deployment', 'new');
+    await create();
+    expect(cluster.mounts('new')).toEqual([pin]);
+    cluster.collectGarbage();
+    expect(cluster.configMap(pin)).toBeUndefined();
+    await controller.untilQuiet();
+    expect(cluster.mounts('new')).toEqual([pin]);
+    expect(cluster.configMap(pin)).toBeDefined();
+  });
+
   test('that mounts what cannot change is left on it', async () => {
     cluster.createConfigMap('foo', { k: 'b' }, {}, true);
     cluster.createConfigMap('bar', { k: 'b' });
@@ -392,20 +408,30 @@ describe('a request', () => {
     expect(shop.cluster.writes.slice(writes)).toEqual([]);
   });
 
+  const aRaw = (metadata = {}) => aDeployment({ metadata: { labels: { [MANAGED]: 'all' }, ...metadata } });
+  const answered = async (overrides: Partial<AdmissionRequest>) => {
+    const { controller } = await aShop('all');
+    const {
+      operations = [],
+      warnings = [],
+      refusal,
+    } = await controller.admit(aRequest({ object: aRaw(), ...overrides }));
+    return { operations: operations.length, warnings, refusal };
+  };
+
+  test('about a Deployment is answered with operations', async () => {
+    expect((await answered({})).operations).toBeGreaterThan(0);
+  });
+
   test.each<[what: string, overrides: Partial<AdmissionRequest>]>([
     ['another kind', { kind: { group: 'apps', kind: 'StatefulSet' } }],
     ['a kind of that name in another group', { kind: { group: 'example.org', kind: 'Deployment' } }],
     ['a number', { object: 7 }],
     ['nothing', { object: undefined }],
-    ['an object without metadata', { object: { spec: {} } }],
-    [
-      'a Deployment that is being deleted',
-      { object: aDeployment({ metadata: { deletionTimestamp: '2026-06-01T12:00:00Z' } }) },
-    ],
+    ['an object without metadata', { object: { spec: aRaw().spec } }],
+    ['a Deployment that is being deleted', { object: aRaw({ deletionTimestamp: '2026-06-01T12:00:00Z' }) }],
   ])('about %s is let through', async (_, overrides) => {
-    const { admit } = new SimulatedController(new SimulatedCluster(NOON));
-    const { operations = [], warnings = [], refusal } = await admit(aRequest(overrides));
-    expect({ operations, warnings, refusal }).toEqual({ operations: [], warnings: [], refusal: undefined });
+    expect(await answered(overrides)).toEqual({ operations: 0, warnings: [], refusal: undefined });
   });
 });
 
