@@ -156,7 +156,6 @@ async function run(client: KubeClient, many: MultiplexedClient, { port, pids }: 
   const watching = measure.openLoop(1, seconds, refresh);
   const [d] = await Promise.all([load(managed, seconds, pids, review), editEachSecond(client), watching]);
   console.log(`  (d)/(b)   ${measure.textOf(measure.ratiosOf(d.latency, b.latency))}`);
-  console.log(`  memory    of the controller: ${measure.residentMiB(pids.get('controller') ?? 0).toFixed(0)} MiB`);
   await until('all run with the newest content', () => isAtRest(client));
 
   console.log('\nAfterwards:');
@@ -191,7 +190,8 @@ async function load(
   console.log(
     `  latency   ${measure.textOf(latency)} ms (the benchmark itself was late by ${late.toFixed(1)} ms at p99)`,
   );
-  console.log(`  cores     ${cores.join(', ')} of ${availableParallelism()}`);
+  const memory = measure.residentMiB(pids.get('controller') ?? 0).toFixed(0);
+  console.log(`  cores     ${cores.join(', ')} of ${availableParallelism()}; the controller has ${memory} MiB`);
   return { bad: answers.length - (outcomes.get(FINE)?.length ?? 0), latency };
 }
 

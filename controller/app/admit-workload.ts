@@ -5,7 +5,7 @@ import { disown } from '../core/managed-fields.ts';
 import { MANAGER } from '../core/names.ts';
 import { type AdmissionObservation, type AdmissionPlan, planAdmission } from '../core/plan-admission.ts';
 import { snapshotManifest } from '../core/snapshot.ts';
-import type { Workload } from '../core/types.ts';
+import type { Claim, Workload } from '../core/types.ts';
 import { messageOf } from '../runtime/failure.ts';
 import type { Log } from '../runtime/log.ts';
 import type { WorkloadKind } from '../workloads/kind.ts';
@@ -33,7 +33,7 @@ export function workloadAdmission(
     if (plan.why && !request.dryRun) {
       log('info', 'workload pinned at admission', { key: keyOf(request), reason: plan.why, user: request.user.name });
     }
-    return answer(request, plan);
+    return answer(request, plan, observer.claims(replaced));
   };
 
   async function planFor(request: AdmissionRequest, workload: Workload, replaced: Workload | undefined) {
@@ -90,9 +90,13 @@ function read(request: AdmissionRequest, kinds: readonly WorkloadKind[]): Asked 
   return workload && { workload, replaced };
 }
 
-function answer(request: AdmissionRequest, { operations, pinned, warnings }: AdmissionPlan): AdmissionAnswer {
+function answer(
+  request: AdmissionRequest,
+  { operations, pinned, warnings }: AdmissionPlan,
+  claims: readonly Claim[],
+): AdmissionAnswer {
   const entries: unknown = Object(request.object).metadata?.managedFields;
-  const settled = Array.isArray(entries) ? disown(entries, request.object, pinned) : undefined;
+  const settled = Array.isArray(entries) ? disown(entries, request.object, pinned, claims) : undefined;
   const settling: Operation[] = settled ? [{ op: 'replace', path: '/metadata/managedFields', value: settled }] : [];
   return { operations: [...operations, ...settling], warnings };
 }

@@ -4,7 +4,7 @@
 import { decide, type Pins, type SourceView } from '../core/decide.ts';
 import { readRolled } from '../core/names.ts';
 import { type AdmissionObservation, withState } from '../core/plan-admission.ts';
-import type { ConfigObject, Reference, Workload } from '../core/types.ts';
+import type { Claim, ConfigObject, Reference, Workload } from '../core/types.ts';
 import type { Log } from '../runtime/log.ts';
 import type { ContentIndex } from './content-index.ts';
 import { ClusterError } from './errors.ts';
@@ -48,6 +48,12 @@ export class AdmissionObserver {
   pins(workload: Workload, replaced: Workload | undefined): Pins {
     const holders = [workload, ...(replaced ? [replaced] : []), ...this.#world.revisionsOf(workload)];
     return this.#world.pins(workload.namespace, holders, this.#world.sourcesOf(workload));
+  }
+
+  /** Who owns which fields of what is replaced. API servers leave that out of their question; the cache may know. */
+  claims(replaced: Workload | undefined): readonly Claim[] {
+    const cached = replaced && this.#world.workload(replaced.kind, replaced.namespace, replaced.name);
+    return cached?.uid === replaced?.uid ? (cached?.claims ?? []) : [];
   }
 
   /** What a snapshot of the source has to copy; `ready` when it exists, undefined when the source is no longer what was seen. */

@@ -12,6 +12,8 @@ import { isSnapshot, type World } from './world.ts';
 // Owners and problems are bookkeeping: a moment's wait turns the events of one rollout, or of two hundred, into one look.
 const BOOKKEEPING_MS = 150;
 
+const IRRELEVANT = { resourceVersion: '', claims: [] };
+
 export interface Queues {
   readonly sources: WorkQueue;
   readonly workloads: WorkQueue;
@@ -80,12 +82,12 @@ function onRevision(world: World, queues: Queues, { before, after }: Change<Revi
   enqueueMounted(world, queues, [before, after]);
 }
 
-// But for the version, which each write to the object counts up.
+// But for the version, which each write to the object counts up, and for who wrote what when.
 function isUnchanged<T extends object>(before: T | undefined, after: T | undefined): boolean {
   return (
     before !== undefined &&
     after !== undefined &&
-    isDeepStrictEqual({ ...before, resourceVersion: '' }, { ...after, resourceVersion: '' })
+    isDeepStrictEqual({ ...before, ...IRRELEVANT }, { ...after, ...IRRELEVANT })
   );
 }
 

@@ -3,36 +3,57 @@
 // conflict; and a volume dropped from that manifest would stay behind as a stub. (FieldsV1 as documented in
 // sigs.k8s.io/structured-merge-diff: `f:` fields, `k:` items of a list by their key, `.` the thing itself.)
 
+import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
+import { canonical } from './canonical.ts';
+import type { Claim } from './types.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /** One entry of metadata.managedFields, as far as it matters. */
 export interface ManagedFields {
   readonly operation?: string;
+  readonly time?: string;
   readonly fieldsV1?: Fields;
 }
 
 // Lists of the pod API that are merged by key; all others are atomic, and have one owner.
 const KEYED_BY_NAME = new Set(['volumes', 'containers', 'initContainers', 'env']);
 
+/** The entries of an object that is stored, each by what it says; see `disown`. */
+export function claimsOf(entries: readonly ManagedFields[]): readonly Claim[] {
+  return entries.map((entry) => ({ digest: digestOf(entry), time: entry.time }));
+}
+
 /**
- * Takes the names at `pointers` out of all entries but those of server-side appliers.
+ * Takes the names at `pointers` out of all entries but those of server-side appliers. An entry that then says what it said
+ * in the stored object gets its time back: servers before 1.23 would write an apply that changes nothing else.
  *
  * @param pointers JSON pointers into `object`, of the names in pinned references.
+ * @param claims of the stored object, as far as they are known.
  * @returns the entries, or undefined when they are right as they are.
  */
 export function disown(
   entries: readonly ManagedFields[],
   object: unknown,
   pointers: readonly string[],
+  claims: readonly Claim[] = [],
 ): readonly ManagedFields[] | undefined {
   const paths = pointers.map((pointer) => fieldPath(object, pointer));
   const settled = entries.flatMap((entry) => {
     const fieldsV1 = entry.operation === 'Update' ? withoutAll(entry.fieldsV1 ?? {}, paths) : entry.fieldsV1;
-    return fieldsV1 === undefined ? [] : [{ ...entry, fieldsV1 }];
+    return fieldsV1 === undefined ? [] : [withFormerTime({ ...entry, fieldsV1 }, claims)];
   });
   return isDeepStrictEqual(settled, entries) ? undefined : settled;
+}
+
+function withFormerTime(entry: ManagedFields, claims: readonly Claim[]): ManagedFields {
+  const time = claims.length > 0 ? claims.find(({ digest }) => digest === digestOf(entry))?.time : undefined;
+  return time === undefined ? entry : { ...entry, time };
+}
+
+function digestOf({ time: _, ...said }: ManagedFields): string {
+  return createHash('sha256').update(canonical(said)).digest('base64').slice(0, 16);
 }
 
 /** `/spec/volumes/0/configMap/name` → `f:spec`, `f:volumes`, `k:{"name":"config"}`, `f:configMap`, `f:name`. */

@@ -2,6 +2,7 @@
 // ephemeral containers are not part of a template.
 
 import { createHash } from 'node:crypto';
+import { canonical } from './canonical.ts';
 import type { Reference, SourceKind, TemplateInfo } from './types.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -51,20 +52,8 @@ export function inspectTemplate(template: unknown): TemplateInfo {
   if (references.length === 0) return { references, shape: '' };
   const blanked = new Set(references.map((reference) => reference.pointer));
   const ignored = `/metadata/labels/${TEMPLATE_HASH_LABEL}`;
-  const text = canonical(template, '', (pointer) => pointer === ignored || blanked.has(pointer));
+  const text = canonical(template, (pointer) => pointer === ignored || blanked.has(pointer));
   return { references, shape: createHash('sha256').update(text).digest('base64').slice(0, 22) };
-}
-
-// JSON with sorted keys and without the skipped pointers. Keys are not escaped in the pointer: none of ours needs it.
-function canonical(value: unknown, pointer: string, skip: (pointer: string) => boolean): string {
-  if (skip(pointer)) return '';
-  if (Array.isArray(value)) return `[${value.map((item, i) => canonical(item, `${pointer}/${i}`, skip)).join(',')}]`;
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? '';
-  const parts = Object.entries(value)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .filter(([key]) => !skip(`${pointer}/${key}`))
-    .map(([key, item]) => `${JSON.stringify(key)}:${canonical(item, `${pointer}/${key}`, skip)}`);
-  return `{${parts.join(',')}}`;
 }
 
 function object(value: unknown): Json {

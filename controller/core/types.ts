@@ -67,6 +67,12 @@ export interface TemplateInfo {
   readonly shape: string;
 }
 
+/** One entry of metadata.managedFields: a digest of what it says, and since when. */
+export interface Claim {
+  readonly digest: string;
+  readonly time: string | undefined;
+}
+
 export interface Workload extends Meta, TemplateInfo {
   readonly apiVersion: string;
   readonly kind: string;
@@ -79,6 +85,8 @@ export interface Workload extends Meta, TemplateInfo {
   readonly hasAnnotations: boolean;
   /** Annotations that Kubernetes keeps on it, and that no manifest has. */
   readonly bookkeeping: Readonly<Record<string, string>>;
+  /** Who owns which fields; none of a workload that is not managed. */
+  readonly claims: readonly Claim[];
   readonly cause: string | undefined;
   readonly ownCause: string | undefined;
 }

@@ -1,6 +1,7 @@
 // Deployments, whose revisions are ReplicaSets.
 
-import { CHANGE_CAUSE_ANNOTATION, isOwnWorkloadLabel, OWN_CAUSE_ANNOTATION } from '../core/names.ts';
+import { claimsOf } from '../core/managed-fields.ts';
+import { CHANGE_CAUSE_ANNOTATION, isOwnWorkloadLabel, MANAGED_LABEL, OWN_CAUSE_ANNOTATION } from '../core/names.ts';
 import { inspectTemplate } from '../core/references.ts';
 import type { Revision, Workload } from '../core/types.ts';
 import type { WorkloadKind } from './kind.ts';
@@ -24,7 +25,7 @@ export const deployment: WorkloadKind = {
 function project(value: unknown): Workload | undefined {
   const raw = rawObject(value);
   if (raw === undefined) return undefined;
-  const { labels, annotations, generation = 0 } = raw.metadata;
+  const { labels, annotations, generation = 0, managedFields = [] } = raw.metadata;
   return {
     ...projectMeta(raw),
     ...inspectTemplate(raw.spec?.template),
@@ -36,6 +37,7 @@ function project(value: unknown): Workload | undefined {
     hasLabels: labels !== undefined,
     hasAnnotations: annotations !== undefined,
     bookkeeping: pick(annotations, [REVISION_ANNOTATION]),
+    claims: labels?.[MANAGED_LABEL] === undefined ? [] : claimsOf(managedFields),
     cause: annotations?.[CHANGE_CAUSE_ANNOTATION],
     ownCause: annotations?.[OWN_CAUSE_ANNOTATION],
   };

@@ -1,5 +1,6 @@
 // Reading raw JSON of the API server: only what a projection needs, and nothing that a newer server may have added.
 
+import type { ManagedFields } from '../core/managed-fields.ts';
 import { OWNERS_ANNOTATION, SOURCE_LABEL } from '../core/names.ts';
 import { snapshotInfo } from '../core/snapshot.ts';
 import type { ConfigObject, OwnerReference } from '../core/types.ts';
@@ -17,6 +18,7 @@ export interface RawObject {
     readonly labels?: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;
     readonly ownerReferences?: readonly OwnerReference[];
+    readonly managedFields?: readonly ManagedFields[];
   };
   readonly spec?: { readonly template?: unknown; readonly replicas?: number };
   readonly status?: { readonly replicas?: number };

@@ -32,7 +32,8 @@ export class MultiplexedClient {
   /** Rejects when no whole answer comes within 30 s. */
   patch(path: string, contentType: string, body: unknown): Promise<Answer> {
     const headers = { ...this.#headers, ':method': 'PATCH', ':path': path, 'content-type': contentType };
-    const stream = this.#session.request(headers, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const stream = this.#session.request(headers, { signal });
     return new Promise((resolve, reject) => {
       let status = 0;
       let text = '';
@@ -44,7 +45,7 @@ export class MultiplexedClient {
         text += chunk;
       });
       stream.once('end', () => resolve({ status, text }));
-      stream.once('error', reject);
+      stream.once('error', (error) => reject(signal.aborted ? signal.reason : error));
       stream.end(JSON.stringify(body));
     });
   }

@@ -114,6 +114,7 @@ export function aWorkload({
     hasLabels: true,
     hasAnnotations: true,
     bookkeeping: {},
+    claims: [],
     cause: undefined,
     ownCause: undefined,
     ...overrides,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { disown, type ManagedFields } from '../../controller/core/managed-fields.ts';
+import { claimsOf, disown, type ManagedFields } from '../../controller/core/managed-fields.ts';
 import { aDeployment, aTemplateWith, PLACES, projected } from '../support/builders.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -219,5 +219,24 @@ describe('whatever is owned', () => {
       }),
       { numRuns: 1000 },
     );
+  });
+});
+
+describe('an entry', () => {
+  const OWNS = volume({ 'f:configMap': { 'f:defaultMode': {}, 'f:name': {} }, 'f:name': {} });
+  const LEFT = volume({ 'f:configMap': { 'f:defaultMode': {} }, 'f:name': {} });
+  const [then, now] = ['2026-06-01T12:00:00Z', '2026-06-01T12:00:05Z'];
+
+  test('that says what it said gets its time back, in whatever order of keys', () => {
+    const { operation, time: _, ...rest } = anEntry(LEFT);
+    const claims = claimsOf([{ time: then, ...rest, operation }]);
+    const settled = disown([{ ...anEntry(OWNS), time: now }], OBJECT, [AT.volume], claims);
+    expect(settled).toEqual([{ ...anEntry(LEFT), time: then }]);
+  });
+
+  test('that says something else keeps its time', () => {
+    const claims = claimsOf([{ ...anEntry(OWNS), time: then }]);
+    const settled = disown([{ ...anEntry(OWNS), time: now }], OBJECT, [AT.volume], claims);
+    expect(settled).toEqual([{ ...anEntry(LEFT), time: now }]);
   });
 });
