@@ -3,7 +3,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, openSync, readFileSync } from 'node:fs';
+import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -82,6 +82,8 @@ function cleanUp(): Promise<void> {
   cleaning ??= (async () => {
     if (controller?.exitCode === null && controller.kill('SIGTERM')) await once(controller, 'exit');
     await down(dataDir);
+    // Where no cluster was begun yet, it is still there.
+    rmSync(dataDir, { recursive: true, force: true });
   })();
   return cleaning;
 }
