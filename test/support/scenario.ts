@@ -80,7 +80,8 @@ export class Scenario {
   }
 
   static async start(name: string): Promise<Scenario> {
-    const namespace = `${name}-${process.pid}-${++count}`;
+    // Of this file alone: others run the same scenarios.
+    const namespace = `${name}-${Date.now().toString(36)}-${++count}`;
     const scenario = new Scenario(namespace);
     await admin().request('POST', '/api/v1/namespaces', { body: { metadata: { name: namespace } } });
     return scenario;
