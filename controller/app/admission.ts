@@ -1,6 +1,7 @@
 // What the API server asks an admission webhook, and what it is told, without the protocol around it.
 
 import type { Operation } from 'fast-json-patch';
+import { workloadKey } from './triggers.ts';
 
 export interface AdmissionRequest {
   /** Of the request, not of the object. */
@@ -18,6 +19,11 @@ export interface AdmissionRequest {
   readonly user: { readonly name: string; readonly groups: readonly string[] };
   /** As the client named itself in its options; undefined when it did not. */
   readonly fieldManager: string | undefined;
+}
+
+/** Kind/namespace/name, as the queues and the log have it. */
+export function keyOf(request: AdmissionRequest): string {
+  return workloadKey({ ...request, kind: request.kind.kind });
 }
 
 export interface AdmissionAnswer {

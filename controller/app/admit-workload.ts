@@ -9,7 +9,7 @@ import type { Claim, Workload } from '../core/types.ts';
 import { messageOf } from '../runtime/failure.ts';
 import type { Log } from '../runtime/log.ts';
 import type { WorkloadKind } from '../workloads/kind.ts';
-import { type AdmissionAnswer, type AdmissionRequest, type Admit, ALLOWED } from './admission.ts';
+import { type AdmissionAnswer, type AdmissionRequest, type Admit, ALLOWED, keyOf } from './admission.ts';
 import type { Apply } from './apply.ts';
 import { ClusterError } from './errors.ts';
 import type { AdmissionObserver } from './observe-admission.ts';
@@ -29,7 +29,7 @@ export function workloadAdmission(
     const { workload, replaced } = asked;
     const isOwn = request.fieldManager === MANAGER;
     // What the controller writes is its own decision already; only its claim on the names is taken away.
-    const plan = isOwn ? await planNothing(observer, workload, replaced) : await planFor(request, workload, replaced);
+    const plan = isOwn ? planNothing(observer, workload, replaced) : await planFor(request, workload, replaced);
     if (plan.why && !request.dryRun) {
       log('info', 'workload pinned at admission', { key: keyOf(request), reason: plan.why, user: request.user.name });
     }
@@ -67,7 +67,7 @@ export function workloadAdmission(
   }
 }
 
-async function planNothing(observer: AdmissionObserver, workload: Workload, replaced: Workload | undefined) {
+function planNothing(observer: AdmissionObserver, workload: Workload, replaced: Workload | undefined) {
   const pins = observer.pins(workload, replaced);
   const nothing = { optedIn: false, sources: [], revisions: [], hold: false, mayBeUndo: false };
   return planAdmission({ workload, replaced, pins, ...nothing });
@@ -85,7 +85,8 @@ function read(request: AdmissionRequest, kinds: readonly WorkloadKind[]): Asked 
   const object = Object(request.object);
   // What an object that is not stored yet has no value for; none of it is ever written.
   const identity = { uid: replaced?.uid ?? request.uid, resourceVersion: replaced?.resourceVersion ?? '0' };
-  const metadata = { ...object.metadata, ...identity, namespace, name: name || request.uid };
+  // The claims that count are those of the stored object: digests of these would be for nothing.
+  const metadata = { ...object.metadata, ...identity, managedFields: undefined, namespace, name: name || request.uid };
   const workload = kind?.project({ ...object, metadata });
   return workload && { workload, replaced };
 }
@@ -99,8 +100,4 @@ function answer(
   const settled = Array.isArray(entries) ? disown(entries, request.object, pinned, claims) : undefined;
   const settling: Operation[] = settled ? [{ op: 'replace', path: '/metadata/managedFields', value: settled }] : [];
   return { operations: [...operations, ...settling], warnings };
-}
-
-function keyOf({ kind, namespace, name }: AdmissionRequest): string {
-  return `${kind.kind}/${namespace}/${name}`;
 }

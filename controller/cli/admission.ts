@@ -1,6 +1,7 @@
 // What a person should hear whose cluster runs no admission webhook: everything works, by one more rollout.
 
 import { isFailure } from '../app/errors.ts';
+import { CONFIGURATION_NAME } from '../core/certificates.ts';
 import type { ResourceName } from '../workloads/kind.ts';
 import type { Cluster } from './cluster.ts';
 
@@ -10,16 +11,13 @@ const WEBHOOKS: ResourceName = {
   resource: 'mutatingwebhookconfigurations',
 };
 
-/** As manifests/webhook.yaml names it. */
-const WEBHOOK = 'config-rollout';
-
 /**
  * `configMap` is the name of the one that was just opted in. Undefined when the webhook is installed, and when that
  * cannot be known: few may read webhooks, and the command has succeeded by then. Never throws.
  */
 export async function admissionWarning(cluster: Cluster, configMap: string): Promise<string | undefined> {
   try {
-    await cluster.getClusterScopedMetadata(WEBHOOKS, WEBHOOK);
+    await cluster.getClusterScopedMetadata(WEBHOOKS, CONFIGURATION_NAME);
     return undefined;
   } catch (error) {
     if (!isFailure(error, 'NotFound')) return undefined;

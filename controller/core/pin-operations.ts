@@ -28,6 +28,12 @@ export function causeToWrite(workload: Workload, cause: string | undefined): Rea
   return cause !== undefined && mayWriteCause(workload) ? causeAnnotations(cause) : {};
 }
 
+/** The snapshots that the decisions pin to, each once, for texts. */
+export function pinnedTo(decisions: readonly Decision[]): string {
+  const names = decisions.flatMap(({ changes }) => changes.map(({ to }) => `configmap/${to}`));
+  return [...new Set(names)].join(', ');
+}
+
 /** Points the references to their pins; each replace behind a test of the old value. */
 export function repointing(workload: Workload, decisions: readonly Decision[]): Operation[] {
   return decisions.flatMap((decision) =>

@@ -6,7 +6,7 @@ import { causeOf } from './cause.ts';
 import { type Decision, decide, type Pins, type SourceView } from './decide.ts';
 import { sameTemplate } from './history.ts';
 import { MANAGED_LABEL } from './names.ts';
-import { causeToWrite, marking, repointing, stateLabels } from './pin-operations.ts';
+import { causeToWrite, marking, pinnedTo, repointing, stateLabels } from './pin-operations.ts';
 import { mention, type Revision, type Workload } from './types.ts';
 
 export interface AdmissionObservation {
@@ -64,12 +64,8 @@ export function planAdmission(observed: AdmissionObservation): AdmissionPlan {
     ],
     pinned: pinned.map(({ pointer }) => `${workload.templatePointer}${pointer}`),
     warnings: [...undoWarnings(observed, decisions), ...unpinnedWarnings(observed, decisions)],
-    why: moved.size > 0 ? `pinned to ${[...new Set(decisions.flatMap(namesOf))].join(', ')}` : undefined,
+    why: moved.size > 0 ? `pinned to ${pinnedTo(decisions)}` : undefined,
   };
-}
-
-function namesOf({ changes }: Decision): string[] {
-  return changes.map(({ to }) => `configmap/${to}`);
 }
 
 /**

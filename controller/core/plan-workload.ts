@@ -7,7 +7,7 @@ import { type Decision, decide, type Pins, type SourceView } from './decide.ts';
 import { tidyHistory } from './history.ts';
 import { REASONS } from './names.ts';
 import { type Pacing, settleMsLeft, throttleMs } from './pacing.ts';
-import { causeToWrite, marking, repointing, stateLabels } from './pin-operations.ts';
+import { causeToWrite, marking, pinnedTo, repointing, stateLabels } from './pin-operations.ts';
 import { configRef, display, mention, type Revision, refOf, type Workload } from './types.ts';
 
 export interface WorkloadObservation {
@@ -102,9 +102,8 @@ function pinActions(workload: Workload, decisions: readonly Decision[], revision
 }
 
 function whyPatched(decisions: readonly Decision[], cause: string | undefined, changes: number): string {
-  const pinned = [...new Set(decisions.flatMap((decision) => decision.changes.map(({ to }) => `configmap/${to}`)))];
-  if (cause !== undefined) return `${cause}; pinned to ${pinned.join(', ')}`;
-  if (changes > 0) return `raw references pinned again to ${pinned.join(', ')}`;
+  if (cause !== undefined) return `${cause}; pinned to ${pinnedTo(decisions)}`;
+  if (changes > 0) return `raw references pinned again to ${pinnedTo(decisions)}`;
   const named = decisions.filter(({ label }) => label !== undefined).map(({ source }) => display(source));
   return `already runs the content of ${named.join(', ')}; recorded`;
 }

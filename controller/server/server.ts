@@ -4,7 +4,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import https from 'node:https';
 import type { Socket } from 'node:net';
-import { type AdmissionAnswer, type Admit, ALLOWED } from '../app/admission.ts';
+import { type AdmissionAnswer, type Admit, ALLOWED, keyOf } from '../app/admission.ts';
 import { messageOf } from '../runtime/failure.ts';
 import type { Log } from '../runtime/log.ts';
 import { BadReview, readReview, writeReview } from './review.ts';
@@ -104,7 +104,7 @@ export class AdmissionServer {
   }
 
   async #answer(admit: Admit, asked: Parameters<Admit>[0], timeoutMs: number): Promise<AdmissionAnswer> {
-    const what = `${asked.kind.kind}/${asked.namespace}/${asked.name}`;
+    const what = keyOf(asked);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<AdmissionAnswer>((resolve) => {
       timer = setTimeout(() => {
