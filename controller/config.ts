@@ -2,12 +2,20 @@
 // way to spend an evening.
 
 import { Command, CommanderError, Option } from 'commander';
+import { type LabelSelector, parseLabelSelector } from './core/label-selector.ts';
+import { messageOf } from './runtime/failure.ts';
 
 export interface Config {
   readonly kubeconfig: string | undefined;
   readonly context: string | undefined;
   /** Empty: all. */
   readonly namespaces: readonly string[];
+  /** As the API server takes it. */
+  readonly namespaceSelector: string | undefined;
+  /** Undefined: all sources. */
+  readonly resourceLabelSelector: LabelSelector | undefined;
+  readonly secrets: boolean;
+  readonly reloaderAnnotations: boolean;
   readonly concurrency: number;
   readonly settleMs: number;
   readonly sweepGraceMs: number;
@@ -57,7 +65,7 @@ export function readConfig(
   const problems: string[] = [];
   const values = parse(argv, version);
   const text = (flag: string): string | undefined => {
-    const value = values[flag.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())];
+    const value = values[camelCase(flag)];
     return typeof value === 'string'
       ? value
       : env[`${ENV_PREFIX}${flag.replaceAll('-', '_').toUpperCase()}`] || undefined;
@@ -74,6 +82,18 @@ export function readConfig(
     if (converted === undefined) problems.push(`--${flag}: "${value}" is not ${expected}`);
     return converted ?? fallback;
   };
+  const selector = (flag: string) => {
+    const value = text(flag);
+    try {
+      return value === undefined ? undefined : { text: value, parsed: parseLabelSelector(value) };
+    } catch (error) {
+      problems.push(`--${flag}: ${messageOf(error)}`);
+      return undefined;
+    }
+  };
+  const isOn = (flag: string): boolean =>
+    values[camelCase(flag)] === true ||
+    read(flag, false, (value) => ({ true: true, false: false })[value], 'true or false');
   const oneOf =
     <T extends string>(...allowed: readonly T[]) =>
     (value: string) =>
@@ -90,9 +110,11 @@ export function readConfig(
     sweepGraceMs: read('sweep-grace', 60_000, duration, 'a duration such as 30s or 5m (24h at most)'),
     logLevel: read('log-level', 'info', oneOf(...LOG_LEVELS), `one of ${LOG_LEVELS.join(', ')}`),
     logFormat: read('log-format', 'text', oneOf('json', 'text'), 'json or text'),
-    dryRun:
-      values['dryRun'] === true ||
-      read('dry-run', false, (value) => ({ true: true, false: false })[value], 'true or false'),
+    dryRun: isOn('dry-run'),
+    secrets: isOn('secrets'),
+    reloaderAnnotations: isOn('reloader-annotations'),
+    namespaceSelector: selector('namespace-selector')?.text,
+    resourceLabelSelector: selector('resource-label-selector')?.parsed,
   };
   if (problems.length > 0) {
     const lines = problems.map((problem) => `error: ${problem}`);
@@ -108,7 +130,7 @@ function parse(argv: readonly string[], version: string): Record<string, unknown
   };
   const option = (flags: string, description: string) => new Option(flags, description);
   const command = new Command('config-rollout-controller')
-    .description('Rolls out changes of ConfigMaps, and lets `kubectl rollout undo` roll them back.')
+    .description('Rolls out changes of ConfigMaps and Secrets, and lets `kubectl rollout undo` roll them back.')
     .addOption(
       option(
         '--kubeconfig <file>',
@@ -117,6 +139,25 @@ function parse(argv: readonly string[], version: string): Record<string, unknown
     )
     .addOption(option('--context <name>', 'context of the kubeconfig'))
     .addOption(option('--namespaces <a,b>', 'namespaces to watch (default: all)'))
+    .addOption(
+      option(
+        '--namespace-selector <selector>',
+        'label selector of the namespaces to work in, as kubectl -l takes it; needs manifests/components/namespace-selector',
+      ),
+    )
+    .addOption(
+      option(
+        '--resource-label-selector <selector>',
+        'label selector of the ConfigMaps and Secrets that may roll out (default: all that opt in)',
+      ),
+    )
+    .addOption(option('--secrets', 'roll out changes of Secrets, too; needs manifests/components/secrets'))
+    .addOption(
+      option(
+        '--reloader-annotations',
+        'read the annotations of Stakater Reloader (reloader.stakater.com/…) as opt-ins',
+      ),
+    )
     .addOption(option('--concurrency <n>', 'keys reconciled at the same time, for each controller (default: 8)'))
     .addOption(
       option(
@@ -152,6 +193,11 @@ function parse(argv: readonly string[], version: string): Record<string, unknown
     if (!(error instanceof CommanderError)) throw error;
     throw new Exit(error.exitCode, output);
   }
+}
+
+/** As commander names the value of a flag. */
+function camelCase(flag: string): string {
+  return flag.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 }
 
 function namespaces(value: string): string[] | undefined {

@@ -8,18 +8,23 @@ import { runControllers } from './app/controllers.ts';
 import { Observer } from './app/observe.ts';
 import { AdmissionObserver } from './app/observe-admission.ts';
 import { Reconciler } from './app/reconcile.ts';
+import { NamespaceScope } from './app/scope.ts';
 import { connect, makeQueues } from './app/triggers.ts';
 import { World } from './app/world.ts';
 import { type Config, Exit, readConfig } from './config.ts';
+import { matchesLabels } from './core/label-selector.ts';
+import { SOURCE_KINDS } from './core/names.ts';
 import { KubeClient } from './kube/client.ts';
 import { KubeCluster } from './kube/cluster.ts';
 import { EventRecorder } from './kube/events.ts';
 import { loadKubeConfig } from './kube/kubeconfig.ts';
 import { reflectorsOf } from './kube/reflectors.ts';
+import type { ProjectSource } from './kube/sources.ts';
 import { makeLog } from './logger.ts';
 import { messageOf } from './runtime/failure.ts';
 import { serveAdmission } from './serve-admission.ts';
 import { WORKLOAD_KINDS } from './workloads/kinds.ts';
+import { projectSource } from './workloads/raw.ts';
 
 // With the shutdown delay of the manifests less than a pod's default grace period of 30 s, so that an unclean end is ours
 // to report.
@@ -39,11 +44,23 @@ async function run(config: Config, shutDown: AbortController): Promise<void> {
   const loaded = loadKubeConfig({ env: process.env, ...(kubeconfig && { kubeconfig }), ...(context && { context }) });
   const client = new KubeClient(loaded.config, { userAgent: `config-rollout-controller/${packageJson.version}` });
   const events = new EventRecorder(client, hostname(), log);
-  const cluster = new KubeCluster(client, WORKLOAD_KINDS, (event) => {
+  const { namespaces, namespaceSelector, resourceLabelSelector: selector } = config;
+  const isSelected = (labels: Readonly<Record<string, string>>) =>
+    selector === undefined || matchesLabels(selector, labels);
+  const project: ProjectSource = (kind, raw) => projectSource(kind, raw, isSelected);
+  const cluster = new KubeCluster(client, WORKLOAD_KINDS, project, (event) => {
     if (!config.dryRun) events.emit(event);
   });
 
-  const world = new World(WORKLOAD_KINDS, log);
+  const world = new World(
+    {
+      kinds: WORKLOAD_KINDS,
+      sourceKinds: SOURCE_KINDS.filter((kind) => kind !== 'Secret' || config.secrets),
+      scope: new NamespaceScope(namespaces, namespaceSelector !== undefined),
+      reloader: config.reloaderAnnotations,
+    },
+    log,
+  );
   const index = new ContentIndex();
   const queues = makeQueues();
   const observer = new Observer(world, index, cluster, Date.now, config.dryRun);
@@ -53,9 +70,9 @@ async function run(config: Config, shutDown: AbortController): Promise<void> {
   const reconciler = new Reconciler(observer, apply, cluster, config);
   connect(world, index, queues, (workload) => reconciler.forget(workload));
 
-  const where = config.namespaces.length > 0 ? `namespaces ${config.namespaces.join(', ')}` : 'all namespaces';
-  log('info', `config-rollout ${packageJson.version} starts on ${where}${config.dryRun ? ' (dry run)' : ''}`);
-  const reflectors = reflectorsOf(client, world, config.namespaces, log);
+  log('info', `config-rollout ${packageJson.version} starts on ${describe(config)}`);
+  const watching = { namespaces, namespaceSelector, projectSource: project };
+  const reflectors = reflectorsOf(client, world, watching, log);
   // Read on until the last request is answered.
   const reading = new AbortController();
   const reflecting = reflectors.map((reflector) => reflector.run(reading.signal));
@@ -68,7 +85,9 @@ async function run(config: Config, shutDown: AbortController): Promise<void> {
   ]);
   try {
     if (state === 'synced') {
-      log('info', 'caches are complete; working', { configMaps: world.configMaps.size });
+      log('info', 'caches are complete; working', {
+        objects: [...world.sources.values()].reduce((sum, { size }) => sum + size, 0),
+      });
       stop.addEventListener('abort', () => setTimeout(giveUp, config.shutdownDelayMs + DRAIN_MS, log).unref(), {
         once: true,
       });
@@ -85,6 +104,13 @@ async function run(config: Config, shutDown: AbortController): Promise<void> {
     client.close();
   }
   log('info', 'stopped');
+}
+
+function describe({ namespaces, namespaceSelector, secrets, dryRun }: Config): string {
+  const what = secrets ? 'ConfigMaps and Secrets' : 'ConfigMaps';
+  const where = namespaces.length > 0 ? `namespaces ${namespaces.join(', ')}` : 'all namespaces';
+  const which = namespaceSelector === undefined ? '' : ` with labels ${namespaceSelector}`;
+  return `${what} of ${where}${which}${dryRun ? ' (dry run)' : ''}`;
 }
 
 // A process that does half of its work looks healthy: when one part fails, the others end too.

@@ -1,7 +1,7 @@
 // What the API server asks an admission webhook, and what it is told, without the protocol around it.
 
 import type { Operation } from 'fast-json-patch';
-import { workloadKey } from './triggers.ts';
+import { objectKey } from '../core/types.ts';
 
 export interface AdmissionRequest {
   /** Of the request, not of the object. */
@@ -21,9 +21,9 @@ export interface AdmissionRequest {
   readonly fieldManager: string | undefined;
 }
 
-/** Kind/namespace/name, as the queues and the log have it. */
+/** The objectKey of what is asked about, as the queues and the log have it. */
 export function keyOf(request: AdmissionRequest): string {
-  return workloadKey({ ...request, kind: request.kind.kind });
+  return objectKey({ ...request, kind: request.kind.kind });
 }
 
 export interface AdmissionAnswer {

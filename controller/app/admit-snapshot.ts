@@ -1,8 +1,9 @@
 // Admission of changes to snapshots: people may not take a revision's config away; Kubernetes and the controller may.
 
+import { SOURCE_KINDS } from '../core/names.ts';
 import { refusal } from '../core/protect-snapshot.ts';
 import type { ConfigObject } from '../core/types.ts';
-import { projectConfigMap } from '../workloads/raw.ts';
+import { projectSource } from '../workloads/raw.ts';
 import { type AdmissionRequest, type Admit, ALLOWED } from './admission.ts';
 import type { World } from './world.ts';
 
@@ -15,12 +16,13 @@ export function snapshotAdmission(world: World, ownNamespace: string | undefined
     (ownNamespace !== undefined && user.groups.includes(`system:serviceaccounts:${ownNamespace}`));
 
   return async (request) => {
-    const before = projectConfigMap(request.oldObject);
+    const kind = SOURCE_KINDS.find((each) => each === request.kind.kind);
+    const before = kind && projectSource(kind, request.oldObject);
     if (before === undefined || mayDoAnything(request)) return ALLOWED;
     return {
       refusal: refusal({
         before,
-        after: request.operation === 'DELETE' ? undefined : projectConfigMap(stored(request, before)),
+        after: request.operation === 'DELETE' ? undefined : projectSource(before.kind, stored(request, before)),
         revisions: world.revisionsNaming(before),
         workloads: world.workloadsNaming(before),
       }),

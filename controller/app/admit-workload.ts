@@ -5,7 +5,7 @@ import { disown } from '../core/managed-fields.ts';
 import { MANAGER } from '../core/names.ts';
 import { type AdmissionObservation, type AdmissionPlan, planAdmission } from '../core/plan-admission.ts';
 import { snapshotManifest } from '../core/snapshot.ts';
-import type { Claim, Workload } from '../core/types.ts';
+import { type Claim, display, type Workload } from '../core/types.ts';
 import { messageOf } from '../runtime/failure.ts';
 import type { Log } from '../runtime/log.ts';
 import type { WorkloadKind } from '../workloads/kind.ts';
@@ -58,10 +58,10 @@ export function workloadAdmission(
     for (const view of plan.snapshots) {
       const copy = await observer.copyOf(namespace, view);
       if (copy === undefined || view.hash === undefined || view.snapshot === undefined)
-        throw new ClusterError('Conflict', `configmap/${view.name} in ${namespace} changes at this moment`);
+        throw new ClusterError('Conflict', `${display(view)} in ${namespace} changes at this moment`);
       if (copy === 'ready') continue;
       const manifest = snapshotManifest(copy.object, view.snapshot.name, view.hash, copy.content, owners);
-      const why = `content of configmap/${view.name}, for a workload at admission`;
+      const why = `content of ${display(view)}, for a workload at admission`;
       await apply(keyOf(request), { actions: [{ type: 'CreateSnapshot', manifest, why }] });
     }
   }

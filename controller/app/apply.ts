@@ -2,11 +2,12 @@
 // application writes.
 
 import { type Action, describeAction, type Plan } from '../core/actions.ts';
-import { configRef, display, type ObjectRef } from '../core/types.ts';
+import type { SnapshotManifest } from '../core/snapshot.ts';
+import { configRef, display, type ObjectRef, type SourceKind } from '../core/types.ts';
 import type { Log } from '../runtime/log.ts';
 import type { ContentIndex } from './content-index.ts';
 import { ClusterError, isFailure } from './errors.ts';
-import type { ClusterPort, ConfigMapRead, MetadataPatch } from './ports.ts';
+import type { ClusterPort, MetadataPatch, SourceRead } from './ports.ts';
 import type { World } from './world.ts';
 
 /** Throws the first failure, with the later actions not done. `key` names what the plan is for, in logs. */
@@ -62,6 +63,9 @@ class Applier {
         this.#world.workloads.get(written.kind)?.noteWrite(written);
         return true;
       }
+      case 'AnnotateRevision':
+        await this.#port.annotateRevision(action);
+        return true;
       case 'DeleteSnapshot':
         if (!(await this.#maySweep(action.target))) return false;
         await this.#port.deleteExactly(action.target, action.resourceVersion);
@@ -79,41 +83,35 @@ class Applier {
 
   // Marks can be forged: only what is ours by its content is deleted. And the caches may lag behind a pod, or behind a
   // template that an undo has just brought back.
-  async #maySweep({ namespace, name }: ObjectRef): Promise<boolean> {
-    const read = await this.#port.readConfigMap(namespace, name);
-    return read !== undefined && this.#index.verify(read) && !(await this.#port.isMounted(namespace, name));
+  async #maySweep({ kind, namespace, name }: ObjectRef): Promise<boolean> {
+    const snapshot = { kind: kind as SourceKind, namespace, name };
+    const read = await this.#port.readSource(snapshot);
+    return read !== undefined && this.#index.verify(read) && !(await this.#port.isMounted(snapshot));
   }
 
   async #createSnapshot({ manifest }: Extract<Action, { type: 'CreateSnapshot' }>): Promise<void> {
-    const { namespace, name } = manifest.metadata;
     const created = await this.#createOrRead(manifest);
     if (created.isNew && !created.read.immutable) {
       await this.#port.deleteExactly(configRef(created.read.object), created.read.object.resourceVersion);
       throw new ClusterError(
         'Rejected',
-        'the server drops `immutable` of ConfigMaps; Kubernetes 1.19 or newer is needed',
+        `the server drops \`immutable\` of ${manifest.kind}s; Kubernetes 1.19 or newer is needed`,
       );
     }
     const right = this.#index.verify(created.read);
-    this.#world.configMaps.noteWrite(created.read.object);
-    if (!right)
-      throw new ClusterError(
-        'Conflict',
-        `configmap/${name} in ${namespace} is not the snapshot that its name promises`,
-      );
+    this.#world.note(created.read.object);
+    if (!right) throw new ClusterError('Conflict', `${nameOf(manifest)} is not the snapshot that its name promises`);
   }
 
   async #createOrRead(
     manifest: Extract<Action, { type: 'CreateSnapshot' }>['manifest'],
-  ): Promise<{ read: ConfigMapRead; isNew: boolean }> {
-    const { namespace, name } = manifest.metadata;
+  ): Promise<{ read: SourceRead; isNew: boolean }> {
     try {
       return { read: await this.#port.createSnapshot(manifest), isNew: true };
     } catch (error) {
       if (!isFailure(error, 'AlreadyExists')) throw error;
-      const read = await this.#port.readConfigMap(namespace, name);
-      if (read === undefined)
-        throw new ClusterError('Conflict', `configmap/${name} in ${namespace} was deleted while it was read`);
+      const read = await this.#port.readSource({ ...manifest.metadata, kind: manifest.kind });
+      if (read === undefined) throw new ClusterError('Conflict', `${nameOf(manifest)} was deleted while it was read`);
       return { read, isNew: false };
     }
   }
@@ -121,8 +119,12 @@ class Applier {
   async #patchMetadata(action: MetadataPatch): Promise<void> {
     const read = await this.#port.patchMetadata(action);
     if (read.object.snapshot === undefined) this.#index.learn(read, this.#now());
-    this.#world.configMaps.noteWrite(read.object);
+    this.#world.note(read.object);
   }
+}
+
+function nameOf({ kind, metadata: { namespace, name } }: SnapshotManifest): string {
+  return `${display({ kind, name })} in ${namespace}`;
 }
 
 // One line a decision: what was done to what, and why; the key says for whom.
@@ -133,6 +135,8 @@ function report(action: Action): { message: string; fields: Record<string, unkno
       return { message: 'snapshot created', fields: { snapshot: action.manifest.metadata.name, reason: action.why } };
     case 'PatchMetadata':
       return { message: 'metadata patched', fields: { object: display(action.target), reason: action.why } };
+    case 'AnnotateRevision':
+      return { message: 'revision annotated', fields: { object: display(action.target), reason: action.why } };
     case 'PatchWorkload':
       return { message: 'workload patched', fields: { object: display(action.target), reason: action.why } };
     case 'DeleteSnapshot':

@@ -3,13 +3,15 @@
 
 import { LRUCache } from 'lru-cache';
 import { changedKeys, contentHash, keyDigests } from '../core/content-hash.ts';
-import type { ConfigObject } from '../core/types.ts';
-import type { ConfigMapRead } from './ports.ts';
+import { obstacleOf, type Problem } from '../core/opt-in.ts';
+import { type ConfigObject, type Content, objectKey } from '../core/types.ts';
+import type { SourceName, SourceRead } from './ports.ts';
 
 export interface KnownContent {
   readonly resourceVersion: string;
   readonly hash: string;
-  readonly immutable: boolean;
+  /** Why it can never roll out. */
+  readonly obstacle: Problem | undefined;
   /** When this hash was first seen, in milliseconds since the epoch. */
   readonly since: number;
 }
@@ -29,15 +31,15 @@ export class ContentIndex {
   }
 
   /** Takes in a source that was read. */
-  learn({ object, content, immutable }: ConfigMapRead, now: number): KnownContent {
+  learn({ object, content, immutable }: SourceRead, now: number): KnownContent {
     const hash = contentHash(object.kind, object.name, content);
-    this.#remember(object.namespace, object.name, hash, keyDigests(content));
-    return this.#note(object, hash, immutable, now);
+    this.#remember(object, object.name, hash, content);
+    return this.#note(object, hash, obstacleOf(object, immutable, content.type), now);
   }
 
   /** Takes the hash from a snapshot that was made of exactly this version of the source. */
   learnFromSnapshot(source: ConfigObject, hash: string, now: number): KnownContent {
-    return this.#note(source, hash, false, now);
+    return this.#note(source, hash, undefined, now);
   }
 
   forget(uid: string): void {
@@ -48,10 +50,10 @@ export class ContentIndex {
    * Judges a snapshot by its content: right when it is immutable and its hash is the one that it claims. Labels can be
    * forged; what is mounted must have been read.
    */
-  verify({ object, content, immutable }: ConfigMapRead): boolean {
+  verify({ object, content, immutable }: SourceRead): boolean {
     const info = object.snapshot;
     const right = immutable && info !== undefined && contentHash(object.kind, info.source, content) === info.hash;
-    if (right) this.#remember(object.namespace, info.source, info.hash, keyDigests(content));
+    if (right) this.#remember(object, info.source, info.hash, content);
     this.#verdicts.set(object.uid, right);
     return right;
   }
@@ -63,23 +65,23 @@ export class ContentIndex {
 
   /** The keys that differ between two contents of a source; undefined when one of them is not known. */
   changedKeys(source: ConfigObject, before: string, after: string): readonly string[] | undefined {
-    const [a, b] = [before, after].map((hash) => this.#digests.get(digestKey(source.namespace, source.name, hash)));
+    const [a, b] = [before, after].map((hash) => this.#digests.get(digestKey(source, hash)));
     return a && b && changedKeys(a, b);
   }
 
-  #note(source: ConfigObject, hash: string, immutable: boolean, now: number): KnownContent {
+  #note(source: ConfigObject, hash: string, obstacle: Problem | undefined, now: number): KnownContent {
     const before = this.#known.get(source.uid);
     const since = before?.hash === hash ? before.since : now;
-    const known = { resourceVersion: source.resourceVersion, hash, immutable, since };
+    const known = { resourceVersion: source.resourceVersion, hash, obstacle, since };
     this.#known.set(source.uid, known);
     return known;
   }
 
-  #remember(namespace: string, source: string, hash: string, digests: ReadonlyMap<string, string>): void {
-    this.#digests.set(digestKey(namespace, source, hash), digests);
+  #remember(object: ConfigObject, source: string, hash: string, content: Content): void {
+    this.#digests.set(digestKey({ ...object, name: source }, hash), keyDigests(content));
   }
 }
 
-function digestKey(namespace: string, source: string, hash: string): string {
-  return `${namespace}/${source}/${hash}`;
+function digestKey(source: SourceName, hash: string): string {
+  return `${objectKey(source)}/${hash}`;
 }

@@ -1,13 +1,14 @@
 // The three controllers, one a concern: sources, workloads, snapshots. Each has a queue of keys, and workers that
 // reconcile them.
 
+import { objectKey } from '../core/types.ts';
 import { runController } from '../runtime/controller.ts';
 import { messageOf } from '../runtime/failure.ts';
 import type { Log } from '../runtime/log.ts';
 import type { WorkQueue } from '../runtime/work-queue.ts';
 import { isFailure } from './errors.ts';
 import type { Reconciler } from './reconcile.ts';
-import { enqueueSnapshots, type Queues, workloadKey } from './triggers.ts';
+import { enqueueSnapshots, type Queues } from './triggers.ts';
 import type { World } from './world.ts';
 
 // Two looks that wait for each other must not turn into a hot loop when neither gets on.
@@ -29,8 +30,8 @@ export async function runControllers(
   await Promise.all([
     run('source', queues.sources, async (key) => {
       const { users, ...result } = await reconciler.source(key);
-      for (const workload of users) queues.workloads.add(workloadKey(workload));
-      const source = world.configMaps.get(key);
+      for (const workload of users) queues.workloads.add(objectKey(workload));
+      const source = world.objectAt(key);
       if (source) enqueueSnapshots(world, queues, source);
       return result;
     }),

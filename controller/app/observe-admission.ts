@@ -1,14 +1,14 @@
 // The world as it matters to a workload that is about to be stored. The caches may be behind what the same `kubectl apply`
 // wrote a moment ago: whatever would be decided on news, or on a new template, is looked up live first.
 
-import { decide, type Pins, type SourceView } from '../core/decide.ts';
-import { readRolled } from '../core/names.ts';
+import { decide, type Pins, pinKey, type SourceView } from '../core/decide.ts';
+import { MANAGED_LABEL, readRolled } from '../core/names.ts';
 import { type AdmissionObservation, withState } from '../core/plan-admission.ts';
-import type { Claim, ConfigObject, Reference, Workload } from '../core/types.ts';
+import { type Claim, type ConfigObject, display, type Reference, type Workload } from '../core/types.ts';
 import type { Log } from '../runtime/log.ts';
 import type { ContentIndex } from './content-index.ts';
 import { ClusterError } from './errors.ts';
-import type { ClusterPort, ConfigMapRead } from './ports.ts';
+import type { ClusterPort, SourceName, SourceRead } from './ports.ts';
 import { SourceViews } from './source-views.ts';
 import type { World } from './world.ts';
 
@@ -33,14 +33,14 @@ export class AdmissionObserver {
   async workload(workload: Workload, replaced: Workload | undefined): Promise<Observed> {
     const absent = new Set<string>();
     let seen = await this.#look(workload, replaced, absent);
-    const names = this.#mayBeStale(seen) ? this.#namesToRead(seen) : [];
+    const names = this.#isOurs(workload) && this.#mayBeStale(seen) ? this.#namesToRead(seen) : [];
     for (let reads = 0; names.length > 0 && reads < MOST_READS; reads += 1) {
-      await Promise.all(names.map((name) => this.#read(workload, name, absent)));
+      await Promise.all(names.map((name) => this.#read(seen, name, absent)));
       seen = await this.#look(workload, replaced, absent);
       if (unread(seen).length === 0) break;
     }
     if (unread(seen).length === 0) return seen;
-    for (const { name } of unread(seen)) absent.add(name);
+    for (const source of unread(seen)) absent.add(pinKey(source));
     return this.#look(workload, replaced, absent);
   }
 
@@ -57,8 +57,8 @@ export class AdmissionObserver {
   }
 
   /** What a snapshot of the source has to copy; `ready` when it exists, undefined when the source is no longer what was seen. */
-  async copyOf(namespace: string, { name, hash }: SourceView): Promise<ConfigMapRead | 'ready' | undefined> {
-    const source = this.#world.configMap(namespace, name);
+  async copyOf(namespace: string, { kind, name, hash }: SourceView): Promise<SourceRead | 'ready' | undefined> {
+    const source = this.#world.object({ kind, namespace, name });
     if (source === undefined || hash === undefined) return undefined;
     await this.#views.verifyExisting(source, hash);
     if (this.#views.snapshot(source, hash)?.ready) return 'ready';
@@ -69,11 +69,10 @@ export class AdmissionObserver {
     const state = withState(workload, replaced);
     const optedIn = this.#world.sourcesOf(state);
     const raw = this.#raw(workload);
+    const rawNames = new Set(raw.map(pinKey));
     const named = optedIn.filter(
       (source) =>
-        raw.some(({ kind, name }) => kind === source.kind && name === source.name) &&
-        !absent.has(source.name) &&
-        this.#index.peek(source)?.immutable !== true,
+        rawNames.has(pinKey(source)) && !absent.has(pinKey(source)) && this.#index.peek(source)?.obstacle === undefined,
     );
     const views = await Promise.all(named.map((source) => this.#view(state, source)));
     const gone = this.#gone(state, raw, absent);
@@ -106,40 +105,61 @@ export class AdmissionObserver {
     return isNew || sources.some(isNews) || this.#unknown(workload).length > 0;
   }
 
-  #namesToRead({ workload, replaced }: Observed): readonly string[] {
+  #namesToRead({ workload, replaced }: Observed): readonly SourceName[] {
     const references = [...this.#raw(workload), ...(replaced ? this.#unknown(replaced) : [])];
-    return [...new Set(references.map(({ name }) => name))];
+    const { namespace } = workload;
+    return [
+      ...new Map(references.map(({ kind, name }) => [pinKey({ kind, name }), { kind, namespace, name }])).values(),
+    ];
   }
 
-  async #read({ namespace }: Workload, name: string, absent: Set<string>): Promise<void> {
+  async #read({ workload, replaced }: Observed, source: SourceName, absent: Set<string>): Promise<void> {
+    const isOptedIn = (object: ConfigObject) =>
+      this.#world.sourcesOf(withState(workload, replaced)).some(({ uid }) => uid === object.uid);
     try {
-      if (!(await this.#views.refresh(namespace, name))) absent.add(name);
+      if (!(await this.#views.refresh(source, isOptedIn))) absent.add(pinKey(source));
     } catch (error) {
       if (!(error instanceof ClusterError)) throw error;
-      this.#log('error', `configmap/${name} in ${namespace} cannot be read at admission: ${error.message}`);
-      absent.add(name);
+      this.#log('error', `${display(source)} in ${source.namespace} cannot be read at admission: ${error.message}`);
+      absent.add(pinKey(source));
     }
   }
 
-  #raw({ namespace, references }: Workload): readonly Reference[] {
-    return references.filter(({ name }) => this.#world.configMap(namespace, name)?.snapshot === undefined);
+  #raw(workload: Workload): readonly Reference[] {
+    return this.#watched(workload)
+      .filter(({ object }) => !object?.snapshot)
+      .map(({ reference }) => reference);
   }
 
-  #unknown({ namespace, references }: Workload): readonly Reference[] {
-    return references.filter(({ name }) => this.#world.configMap(namespace, name) === undefined);
+  #unknown(workload: Workload): readonly Reference[] {
+    return this.#watched(workload)
+      .filter(({ object }) => !object)
+      .map(({ reference }) => reference);
+  }
+
+  // References to kinds that are watched, and what the caches know of each.
+  #watched({ namespace, references }: Workload) {
+    return references
+      .filter(({ kind }) => this.#world.sources.has(kind))
+      .map((reference) => ({ reference, object: this.#world.object({ ...reference, namespace }) }));
+  }
+
+  #isOurs({ namespace, labels }: Workload): boolean {
+    return this.#world.inScope(namespace) && labels[MANAGED_LABEL] !== 'none';
   }
 
   // A source that was deleted, or that cannot be read, is taken for unchanged: its workloads go on with what they have.
   #gone(workload: Workload, raw: readonly Reference[], absent: ReadonlySet<string>): SourceView[] {
     const { namespace, labels } = workload;
-    const names = new Map(raw.map((reference) => [reference.name, reference.kind]));
-    return [...names].flatMap(([name, kind]): SourceView[] => {
+    if (!this.#isOurs(workload)) return [];
+    const names = new Map(raw.map((reference) => [pinKey(reference), reference]));
+    return [...names].flatMap(([key, { kind, name }]): SourceView[] => {
       const rolled = readRolled(labels, kind, name);
-      const isThere = this.#world.configMap(namespace, name) !== undefined && !absent.has(name);
+      const isThere = this.#world.object({ kind, namespace, name }) !== undefined && !absent.has(key);
       if (rolled === undefined || isThere) return [];
       const { hash } = rolled;
       const kept = this.#world
-        .snapshotsOf(namespace, name)
+        .snapshotsOf({ kind, namespace, name })
         .find((each) => each.snapshot.hash === hash && this.#index.verdict(each.uid) === true);
       const snapshot = kept && { name: kept.name, ready: true };
       return [{ kind, name, uid: '', hash, snapshot, recorded: undefined, since: 0, changedKeys: undefined }];

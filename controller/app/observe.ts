@@ -4,13 +4,13 @@
 
 import { decide, referencesTo } from '../core/decide.ts';
 import { REASONS, readRolled, sourceLabelValue } from '../core/names.ts';
-import { optIns, problemOf } from '../core/opt-in.ts';
+import { isExcluded, type OptIn, optIns, type Problem, problemOf } from '../core/opt-in.ts';
 import type { SnapshotObservation } from '../core/plan-snapshot.ts';
 import { awaitsSnapshot, type SourceObservation } from '../core/plan-source.ts';
 import type { WorkloadObservation } from '../core/plan-workload.ts';
-import { type ConfigObject, configRef, type ObjectRef, type Workload } from '../core/types.ts';
+import { type ConfigObject, configRef, type ObjectRef, parseKey, type Workload } from '../core/types.ts';
 import type { ContentIndex } from './content-index.ts';
-import type { ClusterPort } from './ports.ts';
+import type { ClusterPort, SourceName } from './ports.ts';
 import { SourceViews } from './source-views.ts';
 import { isSnapshot, type World } from './world.ts';
 
@@ -34,19 +34,19 @@ export class Observer {
 
   /** Undefined when there is no such source. */
   sourceRef(key: string): ObjectRef | undefined {
-    const cached = this.#world.configMaps.get(key);
+    const cached = this.#world.objectAt(key);
     return cached && !isSnapshot(cached) ? configRef(cached) : undefined;
   }
 
   /** Undefined when there is no such source. `isSlowed` says whether a workload's rollout has to wait. */
   async source(key: string, isSlowed: IsSlowed): Promise<SourceObservation | undefined> {
-    const cached = this.#world.configMaps.get(key);
+    const cached = this.#world.objectAt(key);
     if (cached === undefined || isSnapshot(cached)) return undefined;
     const { problems, workloads, optsIn } = this.#optIns(cached);
     const nothing = {
       problems,
       optsIn,
-      immutable: false,
+      obstacle: undefined,
       users: [],
       hash: undefined,
       content: undefined,
@@ -66,7 +66,7 @@ export class Observer {
         slowed: isSlowed(workload, now),
       }));
     let users = look();
-    if (!known.immutable && users.some(awaitsSnapshot)) {
+    if (!known.obstacle && users.some(awaitsSnapshot)) {
       // Finding a forged or broken one changes which name is free; there are as many names as it can take turns.
       while (await this.#views.verifyExisting(source, known.hash)) users = look();
       if (users.some(awaitsSnapshot)) {
@@ -81,24 +81,21 @@ export class Observer {
       optsIn,
       users,
       namesTaken,
-      immutable: known.immutable,
+      obstacle: known.obstacle,
       hash: known.hash,
       content: read?.content,
     };
   }
 
   /** Undefined when there is no such workload. */
-  async workload(
-    kind: string,
-    namespace: string,
-    name: string,
-  ): Promise<Omit<WorkloadObservation, 'pacing' | 'settleMs'> | undefined> {
+  async workload(key: string): Promise<Omit<WorkloadObservation, 'pacing' | 'settleMs'> | undefined> {
+    const { kind, namespace, name } = parseKey(key);
     const workload = this.#world.workload(kind, namespace, name);
     if (workload === undefined) return undefined;
     const sources = this.#world.sourcesOf(workload);
     const revisions = this.#world.revisionsOf(workload);
     const pins = this.#world.pins(namespace, [workload, ...revisions], sources);
-    const mutable = sources.filter((source) => this.#index.peek(source)?.immutable !== true);
+    const mutable = sources.filter((source) => this.#index.peek(source)?.obstacle === undefined);
     // One that the template mentions no more is kept up with: an undo may bring it back.
     const relevant = mutable.filter(
       (source) =>
@@ -113,10 +110,10 @@ export class Observer {
 
   /** Undefined when there is no such snapshot, or one that only bears the marks. */
   snapshot(key: string): Omit<SnapshotObservation, 'graceMs'> | undefined {
-    const snapshot = this.#world.configMaps.get(key);
-    if (snapshot === undefined || !isSnapshot(snapshot)) return undefined;
+    const snapshot = this.#world.objectAt(key);
+    if (snapshot === undefined || !isSnapshot(snapshot) || !this.#world.inScope(snapshot.namespace)) return undefined;
     if (this.#index.verdict(snapshot.uid) === false) return undefined;
-    const source = this.#world.configMap(snapshot.namespace, snapshot.snapshot.source);
+    const source = this.#world.sourceOf(snapshot);
     const known = source && this.#index.peek(source);
     const optedIn = source ? this.#optIns(source).workloads : [];
     const users = this.#world.workloadsNaming(snapshot);
@@ -128,7 +125,7 @@ export class Observer {
       optedIn,
       strangers: this.#owners(snapshot).filter(({ uid }) => !optedIn.some((workload) => workload.uid === uid)),
       revisions: this.#world.revisionsNaming(snapshot),
-      highestRecords: this.#highestRecords(snapshot.namespace, snapshot.snapshot.source),
+      highestRecords: this.#highestRecords({ ...snapshot, name: snapshot.snapshot.source }),
       now: this.#now(),
     };
   }
@@ -137,21 +134,31 @@ export class Observer {
     return this.#isDryRun ? { ...source, sourceLabel: sourceLabelValue(source.name) } : source;
   }
 
-  #optIns(source: ConfigObject) {
+  #optIns(source: ConfigObject): { problems: readonly Problem[]; optsIn: boolean; workloads: readonly Workload[] } {
+    if (!this.#world.isOurs(source)) return { problems: [], optsIn: false, workloads: [] };
     const parsed = optIns(source, this.#world.kinds);
-    const problems = [...parsed.problems];
-    const workloads = new Map<string, Workload>();
-    for (const optIn of parsed.optIns) {
-      const workload = this.#world.workload(optIn.kind, source.namespace, optIn.name);
-      const problem = problemOf(source, optIn, workload, workload !== undefined && this.#references(workload, source));
-      if (problem) problems.push(problem);
-      const wasRolled = workload && readRolled(workload.labels, source.kind, source.name) !== undefined;
-      const isKeptUpWith = problem?.reason === REASONS.notReferenced && wasRolled;
-      if (workload && (problem === undefined || isKeptUpWith)) workloads.set(workload.uid, workload);
-    }
-    for (const workload of this.#world.workloadsAskingForAll(source)) workloads.set(workload.uid, workload);
-    const optsIn = parsed.optIns.length > 0;
-    return { problems, optsIn, workloads: [...workloads.values()].filter(({ deleting }) => !deleting) };
+    const named = parsed.optIns.map((optIn) => this.#optIn(source, optIn));
+    const workloads = [
+      ...named.flatMap(({ workload }) => workload ?? []),
+      ...this.#world.workloadsAskingFor(source),
+    ].filter(({ deleting }) => !deleting);
+    return {
+      problems: [...parsed.problems, ...named.flatMap(({ problem }) => problem ?? [])],
+      optsIn: parsed.optIns.length > 0,
+      workloads: [...new Map(workloads.map((workload) => [workload.uid, workload])).values()],
+    };
+  }
+
+  #optIn(source: ConfigObject, optIn: OptIn): { workload?: Workload; problem?: Problem } {
+    const workload = this.#world.workload(optIn.kind, source.namespace, optIn.name);
+    if (workload && isExcluded(workload, source)) return {};
+    const problem = problemOf(source, optIn, workload, workload !== undefined && this.#references(workload, source));
+    const wasRolled = workload && readRolled(workload.labels, source.kind, source.name) !== undefined;
+    const isKeptUpWith = problem?.reason === REASONS.notReferenced && wasRolled;
+    return {
+      ...(problem && { problem }),
+      ...(workload && (problem === undefined || isKeptUpWith) && { workload }),
+    };
   }
 
   #references(workload: Workload, source: ConfigObject): boolean {
@@ -172,9 +179,9 @@ export class Observer {
     });
   }
 
-  #highestRecords(namespace: string, source: string): SnapshotObservation['highestRecords'] {
+  #highestRecords(source: SourceName): SnapshotObservation['highestRecords'] {
     const highest: Record<string, { generation: number; hash: string }> = {};
-    for (const { snapshot } of this.#world.snapshotsOf(namespace, source)) {
+    for (const { snapshot } of this.#world.snapshotsOf(source)) {
       for (const [uid, generation] of Object.entries(snapshot.records)) {
         if (generation > (highest[uid]?.generation ?? 0)) highest[uid] = { generation, hash: snapshot.hash };
       }

@@ -3,29 +3,40 @@
 import type { Operation } from 'fast-json-patch';
 import type { Action, EventAction } from '../core/actions.ts';
 import type { SnapshotManifest } from '../core/snapshot.ts';
-import type { ConfigObject, Content, ObjectRef, Workload } from '../core/types.ts';
+import type { ConfigObject, Content, ObjectRef, SourceKind, Workload } from '../core/types.ts';
 
-/** A ConfigMap as read or written: its metadata, and its content, which is never kept. */
-export interface ConfigMapRead {
+/** A ConfigMap or a Secret as read or written: its metadata, and its content, which is never kept. */
+export interface SourceRead {
   readonly object: ConfigObject;
   readonly content: Content;
   readonly immutable: boolean;
 }
 
+export interface SourceName {
+  readonly kind: SourceKind;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+export type RevisionNote = Extract<Action, { type: 'AnnotateRevision' }>;
 export type MetadataPatch = Extract<Action, { type: 'PatchMetadata' }>;
 
 /** All methods throw ClusterError, and nothing else. */
 export interface ClusterPort {
   /** Undefined when there is none of that name. */
-  readConfigMap(namespace: string, name: string): Promise<ConfigMapRead | undefined>;
-  createSnapshot(manifest: SnapshotManifest): Promise<ConfigMapRead>;
-  patchMetadata(patch: MetadataPatch): Promise<ConfigMapRead>;
+  readSource(name: SourceName): Promise<SourceRead | undefined>;
+  /** The same, without the content. */
+  readMetadata(name: SourceName): Promise<ConfigObject | undefined>;
+  createSnapshot(manifest: SnapshotManifest): Promise<SourceRead>;
+  /** Of a source or a snapshot. */
+  patchMetadata(patch: MetadataPatch): Promise<SourceRead>;
+  annotateRevision(note: RevisionNote): Promise<void>;
   /** Throws Conflict when a `test` fails. */
   patchWorkload(target: ObjectRef, operations: readonly Operation[]): Promise<Workload>;
   /** Deletes exactly that object at that version. Deleting what is gone succeeds. */
   deleteExactly(target: ObjectRef, resourceVersion: string): Promise<void>;
-  /** Live, uncached: does a template, a revision or a pod of the namespace name this ConfigMap? */
-  isMounted(namespace: string, configMap: string): Promise<boolean>;
+  /** Live, uncached: does a template, a revision or a pod of the namespace name this object? */
+  isMounted(name: SourceName): Promise<boolean>;
   /** Takes the event and returns; sending it may fail, which is logged, and changes nothing. */
   emit(event: EventAction): void;
 }

@@ -2,12 +2,11 @@
 // and are thrown on, for the worker loop to try again.
 
 import { REASONS, type Reason } from '../core/names.ts';
-import { managesAll } from '../core/opt-in.ts';
 import { freshPacing, type Pacing, takeToken, throttleMs } from '../core/pacing.ts';
 import { planSnapshot } from '../core/plan-snapshot.ts';
 import { planSource } from '../core/plan-source.ts';
 import { planWorkload, type WorkloadPlan } from '../core/plan-workload.ts';
-import { configRef, mention, type ObjectRef, refOf, type Workload } from '../core/types.ts';
+import { configRef, mention, type ObjectRef, objectKey, refOf, type Workload } from '../core/types.ts';
 import type { ReconcileResult } from '../runtime/controller.ts';
 import type { Apply } from './apply.ts';
 import { ClusterError, type FailureKind } from './errors.ts';
@@ -49,7 +48,7 @@ export class Reconciler {
     this.#settings = settings;
   }
 
-  /** `key` is namespace/name of a source. Gives the workloads that have to be looked at next. */
+  /** `key` is the objectKey of a source. Gives the workloads that have to be looked at next. */
   async source(key: string): Promise<ReconcileResult & { readonly users: readonly Workload[] }> {
     const subject = this.#observer.sourceRef(key);
     if (subject === undefined) return { users: [] };
@@ -61,13 +60,11 @@ export class Reconciler {
     return { ...plan, users };
   }
 
-  /** `key` is Kind/namespace/name of a workload. Gives the sources that have to be looked at again. */
+  /** `key` is the objectKey of a workload. Gives the keys of the sources that have to be looked at again. */
   async workload(key: string): Promise<ReconcileResult & { readonly sources: readonly string[] }> {
-    const [kind = '', namespace = '', name = ''] = key.split('/');
-    const observed = await this.#observer.workload(kind, namespace, name);
-    if (observed === undefined) return IDLE;
+    const observed = await this.#observer.workload(key);
+    if (observed === undefined || observed.sources.length === 0) return IDLE;
     const { workload, now, sources } = observed;
-    if (sources.length === 0 && !managesAll(workload)) return IDLE;
     const pacing = this.#pacing.get(workload.uid) ?? freshPacing(now);
     const plan = await this.#carryOut(`workload ${key}`, refOf(workload), () =>
       planWorkload({ ...observed, pacing, settleMs: this.#settings.settleMs }),
@@ -75,10 +72,10 @@ export class Reconciler {
     if (!this.#settings.dryRun) this.#remember(workload.uid, pacing, plan, now);
     // No snapshot was made while its rollout waited; see #isSlowed.
     const wanting = plan.awaitsSnapshot && pacing.pendingSince !== undefined ? sources : [];
-    return { ...plan, sources: wanting.map((source) => `${namespace}/${source.name}`) };
+    return { ...plan, sources: wanting.map(({ kind, name }) => objectKey({ ...workload, kind, name })) };
   }
 
-  /** `key` is namespace/name of a snapshot. */
+  /** `key` is the objectKey of a snapshot. */
   async snapshot(key: string): Promise<ReconcileResult> {
     const observed = this.#observer.snapshot(key);
     if (observed === undefined) return {};

@@ -5,7 +5,7 @@ import { readRolled } from '../core/names.ts';
 import { isSnapshotOf, snapshotNames } from '../core/snapshot.ts';
 import type { ConfigObject, Workload } from '../core/types.ts';
 import type { ContentIndex, KnownContent } from './content-index.ts';
-import type { ClusterPort, ConfigMapRead } from './ports.ts';
+import type { ClusterPort, SourceName, SourceRead } from './ports.ts';
 import type { World } from './world.ts';
 
 export class SourceViews {
@@ -24,32 +24,41 @@ export class SourceViews {
   /** The content of a source; `read` only where it had to be read. Undefined when the source is gone. */
   async content(
     source: ConfigObject,
-  ): Promise<{ known: KnownContent; source: ConfigObject; read?: ConfigMapRead } | undefined> {
+  ): Promise<{ known: KnownContent; source: ConfigObject; read?: SourceRead } | undefined> {
     const known = this.#index.peek(source);
     if (known) return { known, source };
     const made = this.#world
-      .snapshotsOf(source.namespace, source.name)
+      .snapshotsOf(source)
       .find(
         ({ snapshot }) =>
           snapshot.sourceUid === source.uid && snapshot.sourceResourceVersion === source.resourceVersion,
       );
     if (made) return { known: this.#index.learnFromSnapshot(source, made.snapshot.hash, this.#now()), source };
-    const read = await this.#port.readConfigMap(source.namespace, source.name);
+    const read = await this.#port.readSource(source);
     return read && { known: this.#learn(read), source: read.object, read };
   }
 
   /** Reads a source whose content is about to be copied; undefined when it is no longer the one with that hash. */
-  async readAgain({ namespace, name }: ConfigObject, hash: string): Promise<ConfigMapRead | undefined> {
-    const read = await this.#port.readConfigMap(namespace, name);
+  async readAgain(source: ConfigObject, hash: string): Promise<SourceRead | undefined> {
+    const read = await this.#port.readSource(source);
     return read && this.#learn(read).hash === hash ? read : undefined;
   }
 
-  /** Reads, live, what a reference names, and lets the caches know, which may be behind. False when there is no such thing. */
-  async refresh(namespace: string, name: string): Promise<boolean> {
-    const read = await this.#port.readConfigMap(namespace, name);
+  /**
+   * Reads, live, what a reference names, and lets the caches know, which may be behind. False when there is no such thing.
+   * Of a Secret, the content only where it `isOptedIn`.
+   */
+  async refresh(name: SourceName, isOptedIn: (object: ConfigObject) => boolean): Promise<boolean> {
+    if (name.kind === 'Secret') {
+      const object = await this.#port.readMetadata(name);
+      if (object === undefined) return false;
+      this.#world.note(object);
+      if (object.snapshot || !isOptedIn(object)) return true;
+    }
+    const read = await this.#port.readSource(name);
     if (read === undefined) return false;
     if (read.object.snapshot === undefined) this.#learn(read);
-    else this.#world.configMaps.noteWrite(read.object);
+    else this.#world.note(read.object);
     return true;
   }
 
@@ -74,8 +83,8 @@ export class SourceViews {
     if (view.hash === undefined || rolled === undefined || rolled === view.hash) return view;
     const keys = this.#index.changedKeys(source, rolled, view.hash);
     if (keys) return { ...view, changedKeys: keys };
-    const old = this.#world.snapshotsOf(source.namespace, source.name).find(({ snapshot }) => snapshot.hash === rolled);
-    const read = old && (await this.#port.readConfigMap(old.namespace, old.name));
+    const old = this.#world.snapshotsOf(source).find(({ snapshot }) => snapshot.hash === rolled);
+    const read = old && (await this.#port.readSource(old));
     if (read) this.#index.verify(read);
     return { ...view, changedKeys: this.#index.changedKeys(source, rolled, view.hash) };
   }
@@ -84,7 +93,7 @@ export class SourceViews {
   snapshot(source: ConfigObject, hash: string): { name: string; ready: boolean; uid?: string } | undefined {
     const names = snapshotNames(source.name, hash).map((name) => ({
       name,
-      object: this.#world.configMap(source.namespace, name),
+      object: this.#world.object({ ...source, name }),
     }));
     for (const { name, object } of names) {
       if (object && isSnapshotOf(object, source.name, hash) && this.#index.verdict(object.uid) !== false) {
@@ -99,17 +108,17 @@ export class SourceViews {
   async verifyExisting(source: ConfigObject, hash: string): Promise<boolean> {
     const found = this.snapshot(source, hash);
     if (found?.uid === undefined || found.ready) return false;
-    const read = await this.#port.readConfigMap(source.namespace, found.name);
+    const read = await this.#port.readSource({ ...source, name: found.name });
     if (read === undefined) return false;
-    this.#world.configMaps.noteWrite(read.object);
+    this.#world.note(read.object);
     this.#index.verify(read);
     return read.object.uid === found.uid;
   }
 
-  #learn(read: ConfigMapRead): KnownContent {
+  #learn(read: SourceRead): KnownContent {
     // What was read may be newer than what the watch has shown.
     const known = this.#index.learn(read, this.#now());
-    this.#world.configMaps.noteWrite(read.object);
+    this.#world.note(read.object);
     return known;
   }
 }

@@ -1,119 +1,183 @@
 // The cluster as the caches know it, and the questions that observations ask of it. Every answer is found by index:
 // its cost does not depend on how much else the cluster holds.
 
-import type { Pin, Pins } from '../core/decide.ts';
-import { rolledHashLabel } from '../core/names.ts';
-import { type KindName, managesAll, optIns } from '../core/opt-in.ts';
+import { type Pin, type Pins, pinKey } from '../core/decide.ts';
+import { rolledHashLabel, sourceOfLabel } from '../core/names.ts';
+import { asksFor, asksForSources, isExcluded, type OptInWays, optIns } from '../core/opt-in.ts';
 import { hashInName } from '../core/snapshot.ts';
-import type { ConfigObject, Reference, Revision, SnapshotInfo, Workload } from '../core/types.ts';
+import {
+  type ConfigObject,
+  objectKey,
+  parseKey,
+  type Reference,
+  type Revision,
+  type SnapshotInfo,
+  type SourceKind,
+  type Workload,
+} from '../core/types.ts';
 import type { Log } from '../runtime/log.ts';
-import { keyOf, Store } from '../runtime/store.ts';
+import { Store } from '../runtime/store.ts';
+import type { WorkloadKind } from '../workloads/kind.ts';
+import { revisionKinds } from '../workloads/kinds.ts';
+import type { NamespaceScope } from './scope.ts';
 
 export type SnapshotObject = ConfigObject & { readonly snapshot: SnapshotInfo };
 
+type SourceName = Pick<ConfigObject, 'kind' | 'namespace' | 'name'>;
+type Holder = { readonly namespace: string; readonly references: readonly Reference[] };
+
+export interface WorldOptions extends OptInWays {
+  readonly kinds: readonly WorkloadKind[];
+  /** The kinds of source that are watched. */
+  readonly sourceKinds: readonly SourceKind[];
+  readonly scope: NamespaceScope;
+}
+
 export class World {
-  readonly kinds: readonly KindName[];
-  readonly configMaps: Store<ConfigObject>;
+  readonly kinds: readonly WorkloadKind[];
+  readonly sources: ReadonlyMap<SourceKind, Store<ConfigObject>>;
   /** By kind. */
   readonly workloads: ReadonlyMap<string, Store<Workload>>;
-  /** By the kind of their workload. */
+  /** By kind: of ReplicaSets, of ControllerRevisions. */
   readonly revisions: ReadonlyMap<string, Store<Revision>>;
+  readonly scope: NamespaceScope;
+  readonly #options: WorldOptions;
 
-  constructor(kinds: readonly KindName[], log: Log) {
+  constructor(options: WorldOptions, log: Log) {
+    const { kinds, sourceKinds } = options;
+    this.#options = options;
     this.kinds = kinds;
-    this.configMaps = new Store<ConfigObject>(
-      {
-        optIn: (object) =>
-          object.snapshot
-            ? []
-            : optIns(object, kinds).optIns.map(({ kind, name }) => `${object.namespace}/${kind}/${name}`),
-        source: (object) => (object.snapshot ? [`${object.namespace}/${object.snapshot.source}`] : []),
-      },
-      log,
+    this.scope = options.scope;
+    const optedIn = (object: ConfigObject) =>
+      optIns(object, kinds).optIns.map(({ kind, name }) => objectKey({ ...object, kind, name }));
+    const optIn = (object: ConfigObject) => (object.snapshot ? [] : optedIn(object));
+    const source = ({ namespace, snapshot }: ConfigObject) => (snapshot ? [`${namespace}/${snapshot.source}`] : []);
+    const namespace = (object: ConfigObject) => [object.namespace];
+    const workload = (revision: Revision) => (revision.workload ? [revision.workload.uid] : []);
+    this.sources = new Map(
+      sourceKinds.map((kind) => [kind, new Store<ConfigObject>({ optIn, source, namespace }, log)]),
     );
     this.workloads = new Map(
       kinds.map(({ kind }) => [kind, new Store<Workload>({ references: referencedKeys, rolled: rolledKeys }, log)]),
     );
     this.revisions = new Map(
-      kinds.map(({ kind }) => [
+      revisionKinds(kinds).map(({ kind }) => [
         kind,
-        new Store<Revision>(
-          { references: referencedKeys, workload: ({ workload }) => (workload ? [workload.uid] : []) },
-          log,
-        ),
+        new Store<Revision>({ references: referencedKeys, workload }, log),
       ]),
     );
+  }
+
+  /** Whether anything may be done in the namespace. */
+  inScope(namespace: string): boolean {
+    return this.#options.scope.has(namespace);
+  }
+
+  /** Whether the source may roll out at all. */
+  isOurs(source: ConfigObject): boolean {
+    return !source.ignored && this.inScope(source.namespace);
+  }
+
+  /** Whether the workload opts in by itself, for sources that it references. */
+  asksForSources(workload: Workload): boolean {
+    return asksForSources(workload, this.#options);
   }
 
   workload(kind: string, namespace: string, name: string): Workload | undefined {
     return this.workloads.get(kind)?.get(`${namespace}/${name}`);
   }
 
-  configMap(namespace: string, name: string): ConfigObject | undefined {
-    return this.configMaps.get(`${namespace}/${name}`);
+  /** A source, a snapshot, or neither. */
+  object({ kind, namespace, name }: SourceName): ConfigObject | undefined {
+    return this.sources.get(kind)?.get(`${namespace}/${name}`);
+  }
+
+  /** By objectKey. */
+  objectAt(key: string): ConfigObject | undefined {
+    const { kind, namespace, name } = parseKey(key);
+    return this.sources.get(kind as SourceKind)?.get(`${namespace}/${name}`);
+  }
+
+  /** Sources and snapshots, of all kinds. */
+  *objects(): Iterable<ConfigObject> {
+    for (const store of this.sources.values()) yield* store.all();
+  }
+
+  objectsIn(namespace: string): readonly ConfigObject[] {
+    return [...this.sources.values()].flatMap((store) => store.by('namespace', namespace));
+  }
+
+  /** Takes in what was read, or written, before the watch shows it. */
+  note(object: ConfigObject): void {
+    this.sources.get(object.kind)?.noteWrite(object);
   }
 
   revisionsOf(workload: Workload): readonly Revision[] {
-    return this.revisions.get(workload.kind)?.by('workload', workload.uid) ?? [];
+    return [...this.revisions.values()].flatMap((store) => store.by('workload', workload.uid));
   }
 
-  /** Workloads of any kind whose template names the ConfigMap. */
-  workloadsNaming(configMap: ConfigObject): readonly Workload[] {
-    return [...this.workloads.values()].flatMap((store) => store.by('references', keyOf(configMap)));
+  /** Workloads of any kind whose template names the object. */
+  workloadsNaming(object: SourceName): readonly Workload[] {
+    return [...this.workloads.values()].flatMap((store) => store.by('references', objectKey(object)));
   }
 
-  /** Revisions of any workload whose template names the ConfigMap. */
-  revisionsNaming(configMap: ConfigObject): readonly Revision[] {
-    return [...this.revisions.values()].flatMap((store) => store.by('references', keyOf(configMap)));
+  /** Revisions of any workload whose template names the object. */
+  revisionsNaming(object: SourceName): readonly Revision[] {
+    return [...this.revisions.values()].flatMap((store) => store.by('references', objectKey(object)));
   }
 
-  snapshotsOf(namespace: string, source: string): readonly SnapshotObject[] {
-    return this.configMaps.by('source', `${namespace}/${source}`).filter(isSnapshot);
+  snapshotsOf({ kind, namespace, name }: SourceName): readonly SnapshotObject[] {
+    return (this.sources.get(kind)?.by('source', `${namespace}/${name}`) ?? []).filter(isSnapshot);
+  }
+
+  /** The source of a snapshot. */
+  sourceOf({ kind, namespace, snapshot }: SnapshotObject): ConfigObject | undefined {
+    return this.object({ kind, namespace, name: snapshot.source });
   }
 
   /** The sources that name a workload of this kind and name, rightly or wrongly. */
-  sourcesNaming({ kind, namespace, name }: Workload): readonly ConfigObject[] {
-    return this.configMaps.by('optIn', `${namespace}/${kind}/${name}`);
+  sourcesNaming(workload: Workload): readonly ConfigObject[] {
+    return [...this.sources.values()].flatMap((store) => store.by('optIn', objectKey(workload)));
   }
 
-  /** The sources that opt this workload in: those that name it, and, where a person asked for all, those it references. */
+  /** The sources that opt this workload in: those that name it, and those that it asks for. */
   sourcesOf(workload: Workload): readonly ConfigObject[] {
+    if (!this.inScope(workload.namespace)) return [];
     const naming = this.sourcesNaming(workload).filter((source) => this.#namesExactly(source, workload));
-    const referenced = managesAll(workload)
-      ? [
-          ...workload.references.map((reference) => this.#sourceNamed(workload, reference)),
-          ...this.#sourcesRolled(workload),
-        ]
-      : [];
-    const all = [...naming, ...referenced].filter((source) => source !== undefined && !source.deleting);
-    return [...new Map(all.map((source) => [source?.name, source])).values()].filter((source) => source !== undefined);
+    const referenced = this.asksForSources(workload) ? this.#sourcesMentioned(workload) : [];
+    const asked = referenced.filter((source) => asksFor(workload, source, this.#options));
+    const all = [...naming, ...asked].filter((source) => !source.deleting && !isExcluded(workload, source));
+    return [...new Map(all.map((source) => [source.uid, source])).values()];
   }
 
-  /** The workloads that opted in for this source by asking for all that they reference. */
-  workloadsAskingForAll(source: ConfigObject): readonly Workload[] {
-    const names = [source, ...this.snapshotsOf(source.namespace, source.name)];
-    const naming = names.flatMap((object) => this.workloadsNaming(object)).filter(managesAll);
+  /** The workloads that the source opts in, and those that ask for it. */
+  workloadsAskingFor(source: ConfigObject): readonly Workload[] {
+    if (!this.inScope(source.namespace)) return [];
+    const names = [source, ...this.snapshotsOf(source)];
+    const naming = names.flatMap((object) => this.workloadsNaming(object));
     const rolledKey = `${source.namespace}/${rolledHashLabel(source.kind, source.name)}`;
-    const rolled = [...this.workloads.values()].flatMap((store) => store.by('rolled', rolledKey)).filter(managesAll);
-    return [...new Map([...naming, ...rolled].map((workload) => [workload.uid, workload])).values()];
+    const rolled = [...this.workloads.values()].flatMap((store) => store.by('rolled', rolledKey));
+    const asking = [...naming, ...rolled].filter(
+      (workload) => asksFor(workload, source, this.#options) && !isExcluded(workload, source),
+    );
+    return [...new Map(asking.map((workload) => [workload.uid, workload])).values()];
   }
 
-  /** Which of the referenced names are pins, and of what. A snapshot that is gone is recognised by its name. */
+  /** Which of the references are pins, and of what. A snapshot that is gone is recognised by its name. */
   pins(
     namespace: string,
     holders: readonly { readonly references: readonly Reference[] }[],
     sources: readonly ConfigObject[],
   ): Pins {
-    const names = new Set(holders.flatMap(({ references }) => references.map(({ name }) => name)));
+    const references = new Map(holders.flatMap(({ references }) => references.map((each) => [pinKey(each), each])));
     const pins = new Map<string, Pin>();
-    for (const name of names) {
-      const object = this.configMap(namespace, name);
-      if (object?.snapshot)
-        pins.set(name, { source: object.snapshot.source, hash: object.snapshot.hash, exists: true });
+    for (const [key, { kind, name }] of references) {
+      const object = this.object({ kind, namespace, name });
+      if (object?.snapshot) pins.set(key, { source: object.snapshot.source, hash: object.snapshot.hash, exists: true });
       if (object !== undefined) continue;
       for (const source of sources) {
-        const hash = hashInName(source.name, name);
-        if (hash !== undefined) pins.set(name, { source: source.name, hash, exists: false });
+        const hash = source.kind === kind ? hashInName(source.name, name) : undefined;
+        if (hash !== undefined) pins.set(key, { source: source.name, hash, exists: false });
       }
     }
     return pins;
@@ -121,7 +185,7 @@ export class World {
 
   /** What the records on the snapshots say that a workload was rolled to last. */
   recordedHash(source: ConfigObject, workload: Workload): string | undefined {
-    const found = this.snapshotsOf(source.namespace, source.name)
+    const found = this.snapshotsOf(source)
       .map(({ snapshot }) => ({ hash: snapshot.hash, generation: snapshot.records[workload.uid] ?? -1 }))
       .filter(({ generation }) => generation > 0)
       .sort((a, b) => b.generation - a.generation);
@@ -135,16 +199,19 @@ export class World {
     );
   }
 
-  // A snapshot that was deleted says no more whose it was; the state label does.
-  #sourcesRolled({ namespace, labels }: Workload): (ConfigObject | undefined)[] {
-    return Object.keys(labels)
-      .map((key) => this.configMap(namespace, key.slice(key.indexOf('/') + 1)))
-      .filter((source) => source && !source.snapshot && rolledHashLabel(source.kind, source.name) in labels);
-  }
-
-  #sourceNamed(workload: Workload, { name }: Reference): ConfigObject | undefined {
-    const object = this.configMap(workload.namespace, name);
-    return object?.snapshot ? this.configMap(workload.namespace, object.snapshot.source) : object;
+  // By what the template names; a snapshot that was deleted says no more whose it was, but the state label does.
+  #sourcesMentioned({ namespace, references, labels }: Workload): ConfigObject[] {
+    const rolled = Object.keys(labels).flatMap((key) => {
+      const named = sourceOfLabel(key);
+      const source = named && this.object({ ...named, namespace });
+      return source && !source.snapshot && rolledHashLabel(source.kind, source.name) in labels ? [source] : [];
+    });
+    const named = references.flatMap((reference) => {
+      const object = this.object({ ...reference, namespace });
+      const source = object && isSnapshot(object) ? this.sourceOf(object) : object;
+      return source ? [source] : [];
+    });
+    return [...named, ...rolled];
   }
 }
 
@@ -152,14 +219,8 @@ export function isSnapshot(object: ConfigObject): object is SnapshotObject {
   return object.snapshot !== undefined;
 }
 
-function referencedKeys({
-  namespace,
-  references,
-}: {
-  readonly namespace: string;
-  readonly references: readonly Reference[];
-}): string[] {
-  return [...new Set(references.map(({ name }) => `${namespace}/${name}`))];
+function referencedKeys({ namespace, references }: Holder): string[] {
+  return [...new Set(references.map((reference) => objectKey({ ...reference, namespace })))];
 }
 
 function rolledKeys({ namespace, labels }: Workload): string[] {

@@ -42,6 +42,13 @@ export type Action =
       readonly why: string;
     }
   | {
+      readonly type: 'AnnotateRevision';
+      readonly target: ObjectRef;
+      readonly resourceVersion: string;
+      readonly annotations: Readonly<Record<string, string>>;
+      readonly why: string;
+    }
+  | {
       readonly type: 'DeleteRevision';
       readonly target: ObjectRef;
       readonly resourceVersion: string;
@@ -61,7 +68,8 @@ export const NOTHING: Plan = { actions: [] };
 export function describeAction(action: Action): string {
   switch (action.type) {
     case 'CreateSnapshot':
-      return `create configmap/${action.manifest.metadata.name}: ${action.why}`;
+      return `create ${display({ ...action.manifest.metadata, kind: action.manifest.kind })}: ${action.why}`;
+    case 'AnnotateRevision':
     case 'PatchMetadata':
     case 'PatchWorkload':
       return `patch ${display(action.target)}: ${action.why}`;

@@ -1,10 +1,12 @@
-// The name of a snapshot is the one that `kubectl create configmap --append-hash` and kustomize would give, so that
-// people can compute it themselves. Source of the rules: k8s.io/kubectl/pkg/util/hash (hash.go, encodeConfigMap).
+// The name of a snapshot is the one that `kubectl create configmap --append-hash`, `kubectl create secret generic
+// --append-hash` and kustomize would give, so that people can compute it themselves. Source of the rules:
+// k8s.io/kubectl/pkg/util/hash (hash.go, encodeConfigMap and encodeSecret).
 
 import { createHash } from 'node:crypto';
 import type { Content, SourceKind } from './types.ts';
 
 const HASH_LENGTH = 10;
+const DEFAULT_TYPE = 'Opaque';
 // Vowels and look-alikes are replaced, so that no hash spells a word.
 const SAFE: Readonly<Record<string, string>> = { '0': 'g', '1': 'h', '3': 'k', a: 'm', e: 't' };
 
@@ -14,7 +16,10 @@ const SAFE: Readonly<Record<string, string>> = { '0': 'g', '1': 'h', '3': 'k', a
  */
 export function contentHash(kind: SourceKind, name: string, content: Content): string {
   const binary = Object.keys(content.binaryData).length > 0 ? `"binaryData":${goMap(content.binaryData)},` : '';
-  const text = `{${binary}"data":${goMap(content.data)},"kind":${goString(kind)},"name":${goString(name)}}`;
+  // `kubectl create secret generic` hashes an empty type, for which the API server then stores its default.
+  const type = content.type === DEFAULT_TYPE ? '' : (content.type ?? '');
+  const typed = kind === 'Secret' ? `,"type":${goString(type)}` : '';
+  const text = `{${binary}"data":${goMap(content.data)},"kind":${goString(kind)},"name":${goString(name)}${typed}}`;
   const hex = createHash('sha256').update(text).digest('hex').slice(0, HASH_LENGTH);
   return [...hex].map((character) => SAFE[character] ?? character).join('');
 }

@@ -11,8 +11,20 @@ export interface Pin {
   /** False when the snapshot is gone: the name alone says what it was. */
   readonly exists: boolean;
 }
-/** Names of one namespace that are pins. A name that is not in it is raw, or none of ours. */
+/** References of one namespace that are pins, by `pinKey`. One that is not in it is raw, or none of ours. */
 export type Pins = ReadonlyMap<string, Pin>;
+
+type Named = Pick<Reference, 'kind' | 'name'>;
+
+/** A ConfigMap and a Secret may have one name. */
+export function pinKey({ kind, name }: Named): string {
+  return `${kind}/${name}`;
+}
+
+/** What the reference is pinned to; undefined when it is no pin. */
+export function pinOf(pins: Pins, reference: Named): Pin | undefined {
+  return pins.get(pinKey(reference));
+}
 
 /** One source of one workload, as far as the decision needs it. */
 export interface SourceView {
@@ -103,7 +115,7 @@ function keep(
     const target = before(reference) ?? (hold ? undefined : current);
     return target === undefined ? [] : repoint([reference], target);
   });
-  const lost = references.some(({ name }) => name === current && pins.get(name)?.exists === false);
+  const lost = references.some((each) => each.name === current && pinOf(pins, each)?.exists === false);
   const isNews = labelled === undefined || (labelled.unreferenced && raw.length > 0);
   return {
     needsSnapshot: raw.some((reference) => before(reference) === undefined) || lost,
@@ -123,7 +135,7 @@ export function referencesTo(
   pins: Pins,
 ): readonly Reference[] {
   return references.filter(
-    ({ kind, name }) => kind === source.kind && (pins.get(name)?.source ?? name) === source.name,
+    (each) => each.kind === source.kind && (pinOf(pins, each)?.source ?? each.name) === source.name,
   );
 }
 
@@ -142,9 +154,9 @@ function formerPin(
   replaced: TemplateInfo | undefined,
 ): FormerPin {
   const pinsIn = (template: TemplateInfo) =>
-    template.references.filter(({ kind, name }) => {
-      const pin = pins.get(name);
-      return kind === source.kind && pin?.source === source.name && pin.exists;
+    template.references.filter((reference) => {
+      const pin = pinOf(pins, reference);
+      return reference.kind === source.kind && pin?.source === source.name && pin.exists;
     });
   const newestFirst = [...revisions].sort((a, b) => b.number - a.number);
   const templates = replaced ? [replaced, ...newestFirst] : newestFirst;

@@ -4,11 +4,11 @@
 import { escapePathComponent, type Operation } from 'fast-json-patch';
 import type { Action } from './actions.ts';
 import { causeIsSpent } from './cause.ts';
-import type { Pins, SourceView } from './decide.ts';
+import { type Pins, pinKey, pinOf, type SourceView } from './decide.ts';
 import { CHANGE_CAUSE_ANNOTATION, OWN_CAUSE_ANNOTATION } from './names.ts';
 import { type Reference, type Revision, refOf, type TemplateInfo, type Workload } from './types.ts';
 
-/** Takes away the controller's spent change cause, and raw revisions of which a pinned twin exists. */
+/** Hands the change cause on to its revision, and takes away raw revisions of which a pinned twin exists. */
 export function tidyHistory(
   workload: Workload,
   sources: readonly SourceView[],
@@ -16,17 +16,16 @@ export function tidyHistory(
   pins: Pins,
 ): Action[] {
   const current = revisions.find((revision) => sameTemplate(revision, workload));
-  const spent: Action[] = causeIsSpent(workload, current) ? [dropCause(workload)] : [];
-  const names = new Set(sources.map(({ name }) => name));
+  const raw = new Set(sources.map(pinKey));
   const stale = revisions.filter(
     (revision) =>
       revision !== current &&
-      revision.scaledDown &&
+      isOutOfUse(revision, workload) &&
       !revision.deleting &&
-      hasPinnedTwin(revision, revisions, names, pins),
+      hasPinnedTwin(revision, revisions, raw, pins),
   );
   return [
-    ...spent,
+    ...handOnCause(workload, current, revisions),
     ...stale.map(
       (revision): Action => ({
         type: 'DeleteRevision',
@@ -35,6 +34,28 @@ export function tidyHistory(
         why: 'scaled down, and raw: a revision with the same template exists that is pinned',
       }),
     ),
+  ];
+}
+
+function isOutOfUse({ scaledDown, name }: Revision, { inUse }: Workload): boolean {
+  return scaledDown && inUse !== undefined && !inUse.includes(name);
+}
+
+// A ControllerRevision that is used again keeps the cause of its first time, unless somebody mends it.
+function handOnCause(workload: Workload, current: Revision | undefined, revisions: readonly Revision[]): Action[] {
+  if (causeIsSpent(workload, current)) return [dropCause(workload)];
+  const { cause, ownCause } = workload;
+  if (!current?.keepsCause || cause === undefined || cause !== ownCause) return [];
+  // Until its number is the highest, it is not used again yet.
+  if (revisions.some(({ number }) => number > current.number)) return [];
+  return [
+    {
+      type: 'AnnotateRevision',
+      target: refOf(current),
+      resourceVersion: current.resourceVersion,
+      annotations: { [CHANGE_CAUSE_ANNOTATION]: cause },
+      why: 'it is used again, for another cause',
+    },
   ];
 }
 
@@ -70,14 +91,14 @@ function hasPinnedTwin(
   sources: ReadonlySet<string>,
   pins: Pins,
 ): boolean {
-  const isRaw = ({ name }: Reference) => sources.has(name) && !pins.has(name);
+  const isRaw = (reference: Reference) => sources.has(pinKey(reference)) && !pinOf(pins, reference);
   if (!raw.references.some(isRaw)) return false;
   return revisions.some(
     (twin) =>
       twin !== raw &&
       twin.shape === raw.shape &&
       matches(raw.references, twin.references, (a, b) =>
-        isRaw(a) ? pins.get(b.name)?.source === a.name : a.name === b.name,
+        isRaw(a) ? pinOf(pins, b)?.source === a.name : a.name === b.name,
       ),
   );
 }

@@ -5,6 +5,8 @@ import { createHash } from 'node:crypto';
 import type { SourceKind } from './types.ts';
 
 const DOMAIN = 'configrollout.dev';
+/** All there are; which of them are watched is configuration. */
+export const SOURCE_KINDS: readonly SourceKind[] = ['ConfigMap', 'Secret'];
 
 /** The field manager of every write, the value of app.kubernetes.io/managed-by, and the Events' reporter. */
 export const MANAGER = 'config-rollout';
@@ -13,7 +15,10 @@ export const MANAGER = 'config-rollout';
 export const SOURCE_LABEL = `${DOMAIN}/source`;
 /** On snapshots only: the hash of the content. */
 export const CONTENT_HASH_LABEL = `${DOMAIN}/content-hash`;
-/** On workloads: `all` is a person's opt-in for every source referenced, `owned` is the controller's marker. */
+/**
+ * On workloads: `all` is a person's opt-in for every source referenced, `owned` is the controller's marker. `none`, on a
+ * workload or a source, is a person's word that it is not to be touched.
+ */
 export const MANAGED_LABEL = `${DOMAIN}/managed`;
 /** On workloads: the newest revision's number when the last rollout was written. Older revisions do not say what ran since. */
 export const AFTER_REVISION_LABEL = `${DOMAIN}/after-revision`;
@@ -45,6 +50,7 @@ export const REASONS = {
   ownersInvalid: 'ConfigOwnersInvalid',
   notReferenced: 'ConfigNotReferenced',
   sourceImmutable: 'ConfigSourceImmutable',
+  secretRefused: 'ConfigSecretRefused',
   snapshotNameTaken: 'ConfigSnapshotNameTaken',
   snapshotMissing: 'ConfigSnapshotMissing',
   snapshotOwned: 'ConfigSnapshotOwnedByHand',
@@ -79,6 +85,8 @@ export function rolledHashLabel(kind: SourceKind, source: string): string {
 }
 
 const UNREFERENCED = '.unreferenced';
+/** What a person writes in the place of a hash: this source is none of the workload's opt-ins, whatever else says so. */
+export const EXCLUDED = 'excluded';
 
 /** What the state label of a workload says of a source. */
 export interface Rolled {
@@ -94,7 +102,7 @@ export function readRolled(
   source: string,
 ): Rolled | undefined {
   const value = labels[rolledHashLabel(kind, source)];
-  if (value === undefined) return undefined;
+  if (value === undefined || value === EXCLUDED) return undefined;
   const unreferenced = value.endsWith(UNREFERENCED);
   return { hash: unreferenced ? value.slice(0, -UNREFERENCED.length) : value, unreferenced };
 }
@@ -106,5 +114,11 @@ export function rolledValue({ hash, unreferenced }: Rolled): string {
 
 /** True for the label keys that `rolledHashLabel` makes, and for the managed label: all that a projection keeps. */
 export function isOwnWorkloadLabel(key: string): boolean {
-  return key === MANAGED_LABEL || key === AFTER_REVISION_LABEL || key.startsWith(`configmap.${DOMAIN}/`);
+  return key === MANAGED_LABEL || key === AFTER_REVISION_LABEL || sourceOfLabel(key) !== undefined;
+}
+
+/** Which source a key of `rolledHashLabel` speaks of; a name over 63 characters is the shortened one. */
+export function sourceOfLabel(key: string): { readonly kind: SourceKind; readonly name: string } | undefined {
+  const kind = SOURCE_KINDS.find((each) => key.startsWith(`${each.toLowerCase()}.${DOMAIN}/`));
+  return kind && { kind, name: key.slice(key.indexOf('/') + 1) };
 }

@@ -1,6 +1,7 @@
 // Which workloads a source opts in, and what is wrong with how it says so.
 
-import { MANAGED_LABEL, OWNERS_ANNOTATION, REASONS, type Reason } from './names.ts';
+import { EXCLUDED, MANAGED_LABEL, OWNERS_ANNOTATION, REASONS, type Reason, rolledHashLabel } from './names.ts';
+import { reloaderAsksFor } from './reloader.ts';
 import { type ConfigObject, mention, type OwnerReference, type Workload } from './types.ts';
 
 /** One workload that a source names as its owner. */
@@ -26,6 +27,8 @@ export interface KindName {
 
 // Owners of other groups are operators that own their ConfigMaps; those mean no opt-in, and deserve no Event.
 const GROUPS_OF_WORKLOADS = new Set(['apps', 'batch']);
+// Tokens that a cluster's own controllers make and revoke, and the records that Helm keeps of its releases.
+const REFUSED_TYPES = ['kubernetes.io/service-account-token', 'bootstrap.kubernetes.io/token', 'helm.sh/release'];
 const DECLARED = /^([A-Za-z.]+)\/([a-z0-9]([-a-z0-9.]*[a-z0-9])?)$/;
 
 /** The workloads that `source` names as owners, in reference or annotation, and the entries that name none. */
@@ -81,15 +84,37 @@ export function problemOf(
     return { reason: REASONS.ownerUidMismatch, note };
   }
   if (!referenced) {
-    const note = `${owner} does not reference ${self}; mount it (kubectl set-volume ${owner} -t configmap --configmap-name ${clip(source.name)} --mount-path PATH), or take the owner away (kubectl set-owner ${self} ${owner} --remove)`;
+    const note = `${owner} does not reference ${self}; mount it (kubectl set-volume ${owner} -t ${source.kind.toLowerCase()} --${source.kind.toLowerCase()}-name ${clip(source.name)} --mount-path PATH), or take the owner away (kubectl set-owner ${self} ${owner} --remove)`;
     return { reason: REASONS.notReferenced, note };
   }
   return undefined;
 }
 
-/** True when a person opted in every source that the workload references. */
-export function managesAll(workload: Workload): boolean {
-  return workload.labels[MANAGED_LABEL] === 'all';
+/** Whether workloads may opt in by Reloader's annotations, too. */
+export interface OptInWays {
+  readonly reloader: boolean;
+}
+
+// Kubernetes puts it into every namespace, and changes it only with the cluster's own certificate.
+const ROOT_CERTIFICATE = 'kube-root-ca.crt';
+
+/** True when the workload itself asks for sources that it references, without naming each. */
+export function asksForSources(workload: Workload, ways: OptInWays): boolean {
+  return workload.labels[MANAGED_LABEL] === 'all' || (ways.reloader && workload.reloader !== undefined);
+}
+
+/** True when the workload asks for this source, provided that it references it. */
+export function asksFor(workload: Workload, source: ConfigObject, ways: OptInWays): boolean {
+  if (workload.labels[MANAGED_LABEL] === 'all') return source.name !== ROOT_CERTIFICATE;
+  return ways.reloader && workload.reloader !== undefined && reloaderAsksFor(workload.reloader, source);
+}
+
+/** True when a person excluded the source, the workload, or this source of this workload: that wins over every opt-in. */
+export function isExcluded(workload: Workload, source: ConfigObject): boolean {
+  const { labels } = workload;
+  return (
+    source.ignored || labels[MANAGED_LABEL] === 'none' || labels[rolledHashLabel(source.kind, source.name)] === EXCLUDED
+  );
 }
 
 /** The entries of the owners annotation, trimmed. */
@@ -113,4 +138,18 @@ function unsupported(source: ConfigObject, what: string, kinds: readonly KindNam
 // Notes of Events hold 1,024 characters at most.
 function clip(text: string): string {
   return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+}
+
+/** Why the content of a source can never roll out; undefined when it can. */
+export function obstacleOf(source: ConfigObject, immutable: boolean, type: string | undefined): Problem | undefined {
+  const self = mention(source);
+  if (immutable) {
+    const note = `${self} is immutable: it cannot change, so nothing will ever roll out; take its owner away, or recreate it without immutable`;
+    return { reason: REASONS.sourceImmutable, note };
+  }
+  if (type !== undefined && REFUSED_TYPES.some((refused) => type.startsWith(refused))) {
+    const note = `${self} is of type ${clip(type)}, of which no copies are made: other programs find such Secrets by their type, and delete them; take its owner away`;
+    return { reason: REASONS.secretRefused, note };
+  }
+  return undefined;
 }

@@ -4,7 +4,7 @@ import { escapePathComponent, type Operation } from 'fast-json-patch';
 import { causeAnnotations, mayWriteCause } from './cause.ts';
 import type { Decision } from './decide.ts';
 import { AFTER_REVISION_LABEL, MANAGED_LABEL } from './names.ts';
-import type { Revision, Workload } from './types.ts';
+import { display, type Revision, type Workload } from './types.ts';
 
 /** The labels that the decisions write; none when there is nothing to note. */
 export function stateLabels(
@@ -30,7 +30,9 @@ export function causeToWrite(workload: Workload, cause: string | undefined): Rea
 
 /** The snapshots that the decisions pin to, each once, for texts. */
 export function pinnedTo(decisions: readonly Decision[]): string {
-  const names = decisions.flatMap(({ changes }) => changes.map(({ to }) => `configmap/${to}`));
+  const names = decisions.flatMap(({ source: { kind }, changes }) =>
+    changes.map(({ to }) => display({ kind, name: to })),
+  );
   return [...new Set(names)].join(', ');
 }
 

@@ -3,7 +3,7 @@
 
 import type { Operation } from 'fast-json-patch';
 import { causeOf } from './cause.ts';
-import { type Decision, decide, type Pins, type SourceView } from './decide.ts';
+import { type Decision, decide, type Pins, pinOf, type SourceView } from './decide.ts';
 import { sameTemplate } from './history.ts';
 import { MANAGED_LABEL } from './names.ts';
 import { causeToWrite, marking, pinnedTo, repointing, stateLabels } from './pin-operations.ts';
@@ -47,7 +47,7 @@ export function planAdmission(observed: AdmissionObservation): AdmissionPlan {
     return isImpossible ? decide(state, source, revisions, pins, { hold: true, replaced }) : wanted;
   });
   const moved = new Set(decisions.flatMap(({ changes }) => changes.map(({ pointer }) => pointer)));
-  const pinned = workload.references.filter(({ name, pointer }) => moved.has(pointer) || pins.has(name));
+  const pinned = workload.references.filter((each) => moved.has(each.pointer) || pinOf(pins, each));
   const rolling = decisions.filter(({ rolls, label, changes }) => rolls && label && changes.length > 0);
   // A creation needs no cause; its content is a first snapshot, or no news.
   const cause = rolling.length > 0 && replaced !== undefined ? causeOf(rolling) : undefined;

@@ -26,7 +26,8 @@ export interface SourceObservation {
   readonly problems: readonly Problem[];
   /** True when the source itself names an owner; false when a workload asked for all that it references. */
   readonly optsIn: boolean;
-  readonly immutable: boolean;
+  /** Why its content cannot be rolled out. */
+  readonly obstacle: Problem | undefined;
   readonly users: readonly SourceUser[];
   readonly hash: string | undefined;
   /** Read only when a snapshot has to be made. */
@@ -44,17 +45,16 @@ export function planSource(observed: SourceObservation): Plan {
   if (source.deleting) return NOTHING;
   const events = observed.problems.map((problem) => warn(source, problem));
   if (users.length === 0) return { actions: events };
-  if (observed.immutable) {
-    // Under `managed: all` an immutable source is no mistake: it cannot change, so there is nothing to roll out.
-    const note = `${mention(source)} is immutable: it cannot change, so nothing will ever roll out; take its owner away, or recreate it without immutable`;
-    return { actions: observed.optsIn ? [...events, warn(source, { reason: REASONS.sourceImmutable, note })] : events };
+  if (observed.obstacle) {
+    // Where a workload asked for all that it references, that is no mistake.
+    return { actions: observed.optsIn ? [...events, warn(source, observed.obstacle)] : events };
   }
   if (source.sourceLabel !== sourceLabelValue(source.name)) return { actions: [labelSource(source), ...events] };
 
   const waiting = users.filter(awaitsSnapshot);
   const snapshot = waiting[0]?.decision.source.snapshot;
   if (waiting.length > 0 && observed.namesTaken) {
-    const note = `every name that a snapshot of ${mention(source)} (hash ${hash}) could have is taken by another ConfigMap; delete or rename ${mention({ kind: source.kind, name: snapshotNames(source.name, hash ?? '')[0] ?? '' })}`;
+    const note = `every name that a snapshot of ${mention(source)} (hash ${hash}) could have is taken by another ${source.kind}; delete or rename ${mention({ kind: source.kind, name: snapshotNames(source.name, hash ?? '')[0] ?? '' })}`;
     return {
       actions: [...events, warn(source, { reason: REASONS.snapshotNameTaken, note })],
       requeueAfterMs: NAME_RETRY_MS,
@@ -91,7 +91,7 @@ function labelSource(source: ConfigObject): Action {
   };
 }
 
-/** A warning on a ConfigMap that stays true until a person acts: said once. */
+/** A warning on a source or a snapshot that stays true until a person acts: said once. */
 export function warn(object: ConfigObject, { reason, note }: Problem): EventAction {
   return {
     type: 'Event',

@@ -3,7 +3,7 @@
 import type { Operation } from 'fast-json-patch';
 import { type Action, NOTHING, type Plan } from './actions.ts';
 import { causeOf } from './cause.ts';
-import { type Decision, decide, type Pins, type SourceView } from './decide.ts';
+import { type Decision, decide, type Pins, pinKey, pinOf, type SourceView } from './decide.ts';
 import { tidyHistory } from './history.ts';
 import { REASONS } from './names.ts';
 import { type Pacing, settleMsLeft, throttleMs } from './pacing.ts';
@@ -141,15 +141,15 @@ function slowedEvent(workload: Workload, wanted: readonly Decision[], waitMs: nu
 }
 
 function missingSnapshots(workload: Workload, decisions: readonly Decision[], pins: Pins): Action[] {
-  const repointed = new Set(decisions.flatMap((decision) => decision.changes.map(({ from }) => from)));
-  const lost = [...new Set(workload.references.map(({ name }) => name))].filter(
-    (name) => pins.get(name)?.exists === false && !repointed.has(name),
+  const repointed = new Set(decisions.flatMap((decision) => decision.changes.map(({ pointer }) => pointer)));
+  const lost = workload.references.filter(
+    (reference) => pinOf(pins, reference)?.exists === false && !repointed.has(reference.pointer),
   );
-  return lost.map((name) => ({
+  return [...new Map(lost.map((reference) => [pinKey(reference), reference])).values()].map((reference) => ({
     type: 'Event',
     severity: 'Warning',
     reason: REASONS.snapshotMissing,
-    note: `the template mounts ${mention({ kind: 'ConfigMap', name })}, a snapshot that was deleted: new pods cannot start; run kubectl rollout undo ${mention(workload)}, or change the source to roll out again`,
+    note: `the template mounts ${mention(reference)}, a snapshot that was deleted: new pods cannot start; run kubectl rollout undo ${mention(workload)}, or change the source to roll out again`,
     regarding: refOf(workload),
     once: true,
   }));

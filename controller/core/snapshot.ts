@@ -13,7 +13,7 @@ import {
   shorten,
   sourceLabelValue,
 } from './names.ts';
-import type { ConfigObject, Content, OwnerReference, SnapshotInfo, Workload } from './types.ts';
+import type { ConfigObject, Content, OwnerReference, SnapshotInfo, SourceKind, Workload } from './types.ts';
 
 const NAME_MAX = 253;
 const SNAPSHOT_SUFFIX = /-([bcdfghkmt2456789]{10})(?:-[0-9a-f]{5})?$/;
@@ -52,7 +52,7 @@ export function ownerReference(owner: {
 
 export interface SnapshotManifest {
   readonly apiVersion: 'v1';
-  readonly kind: 'ConfigMap';
+  readonly kind: SourceKind;
   readonly metadata: {
     readonly namespace: string;
     readonly name: string;
@@ -61,6 +61,8 @@ export interface SnapshotManifest {
     readonly ownerReferences: readonly OwnerReference[];
   };
   readonly immutable: true;
+  /** Of a Secret only. */
+  readonly type?: string;
   readonly data?: Readonly<Record<string, string>>;
   readonly binaryData?: Readonly<Record<string, string>>;
 }
@@ -79,7 +81,7 @@ export function snapshotManifest(
 ): SnapshotManifest {
   return {
     apiVersion: 'v1',
-    kind: 'ConfigMap',
+    kind: source.kind,
     metadata: {
       namespace: source.namespace,
       name,
@@ -97,6 +99,7 @@ export function snapshotManifest(
       ownerReferences: owners.map(ownerReference),
     },
     immutable: true,
+    ...(content.type !== undefined && { type: content.type }),
     ...(Object.keys(content.data).length > 0 && { data: content.data }),
     ...(Object.keys(content.binaryData).length > 0 && { binaryData: content.binaryData }),
   };

@@ -1,8 +1,10 @@
 // The words of docs/semantics.md as types: what the core sees of the cluster. These are projections, made when an
 // object arrives, so that caches hold hundreds of bytes an object and never any content.
 
+import type { ReloaderMarks, ReloaderOptIn } from './reloader.ts';
+
 /** The kinds of object that hold configuration. */
-export type SourceKind = 'ConfigMap';
+export type SourceKind = 'ConfigMap' | 'Secret';
 
 export interface OwnerReference {
   readonly apiVersion: string;
@@ -30,7 +32,7 @@ interface Meta {
   readonly deleting: boolean;
 }
 
-/** What makes a ConfigMap a snapshot. */
+/** What makes a ConfigMap or a Secret a snapshot. */
 export interface SnapshotInfo {
   readonly source: string;
   readonly hash: string;
@@ -40,7 +42,7 @@ export interface SnapshotInfo {
   readonly records: Readonly<Record<string, number>>;
 }
 
-/** A ConfigMap's metadata: a source, a snapshot, or neither. */
+/** The metadata of a ConfigMap or a Secret: a source, a snapshot, or neither. */
 export interface ConfigObject extends Meta {
   readonly kind: SourceKind;
   /** Milliseconds since the epoch. */
@@ -48,6 +50,9 @@ export interface ConfigObject extends Meta {
   readonly owners: readonly OwnerReference[];
   readonly declaredOwners: string | undefined;
   readonly sourceLabel: string | undefined;
+  /** A person said that it is none of our business: by its label, or by `--resource-label-selector`. */
+  readonly ignored: boolean;
+  readonly reloader: ReloaderMarks | undefined;
   readonly snapshot: SnapshotInfo | undefined;
 }
 
@@ -87,6 +92,12 @@ export interface Workload extends Meta, TemplateInfo {
   readonly bookkeeping: Readonly<Record<string, string>>;
   /** Who owns which fields; none of a workload that is not managed. */
   readonly claims: readonly Claim[];
+  /**
+   * Names of revisions that have, or may get, pods, besides those that say so themselves. Undefined while a rollout goes
+   * on: it may be any of them.
+   */
+  readonly inUse: readonly string[] | undefined;
+  readonly reloader: ReloaderOptIn | undefined;
   readonly cause: string | undefined;
   readonly ownCause: string | undefined;
 }
@@ -98,14 +109,29 @@ export interface Revision extends Meta, TemplateInfo {
   readonly workload: { readonly kind: string; readonly name: string; readonly uid: string } | undefined;
   readonly number: number;
   readonly cause: string | undefined;
-  /** Neither wants nor has pods. */
+  /** True of a ControllerRevision, whose annotations nobody keeps up when it is used again. */
+  readonly keepsCause: boolean;
+  /** Neither wants nor has pods, as far as the revision itself can tell. */
   readonly scaledDown: boolean;
 }
 
-/** What a source or a snapshot carries. Keys are the files, values the text or base64. */
+/** What a source or a snapshot carries. Keys are the files, values the text or base64; all of a Secret's are base64. */
 export interface Content {
   readonly data: Readonly<Record<string, string>>;
   readonly binaryData: Readonly<Record<string, string>>;
+  /** Of a Secret only: `Opaque`, `kubernetes.io/tls`, … */
+  readonly type?: string | undefined;
+}
+
+/** `Kind/namespace/name`: tells an object of a namespace from all others, whatever its kind. */
+export function objectKey({ kind, namespace, name }: Omit<ObjectRef, 'apiVersion' | 'uid'>): string {
+  return `${kind}/${namespace}/${name}`;
+}
+
+/** The reverse of `objectKey`. */
+export function parseKey(key: string): { readonly kind: string; readonly namespace: string; readonly name: string } {
+  const [kind = '', namespace = '', name = ''] = key.split('/');
+  return { kind, namespace, name };
 }
 
 /** `kind/name` in lower case, as kubectl prints objects. */

@@ -2,47 +2,64 @@
 
 import type { Operation } from 'fast-json-patch';
 import { ClusterError, type FailureKind } from '../app/errors.ts';
-import type { ClusterPort, ConfigMapRead, MetadataPatch } from '../app/ports.ts';
+import type { ClusterPort, MetadataPatch, RevisionNote, SourceName, SourceRead } from '../app/ports.ts';
 import type { EventAction } from '../core/actions.ts';
 import { MANAGER } from '../core/names.ts';
-import { findReferences } from '../core/references.ts';
+import { inspectTemplate } from '../core/references.ts';
 import type { SnapshotManifest } from '../core/snapshot.ts';
-import type { ObjectRef, Workload } from '../core/types.ts';
+import type { ConfigObject, Content, ObjectRef, SourceKind, TemplateInfo, Workload } from '../core/types.ts';
 import { messageOf } from '../runtime/failure.ts';
 import type { ResourceName, WorkloadKind } from '../workloads/kind.ts';
-import { projectConfigMap, type RawObject } from '../workloads/raw.ts';
+import { revisionKinds } from '../workloads/kinds.ts';
 import { ApiError } from './api-error.ts';
 import type { KubeClient } from './client.ts';
 import { resourcePath } from './paths.ts';
+import { PARTIAL_METADATA, type ProjectSource, SOURCES } from './sources.ts';
 
-const CONFIG_MAPS: ResourceName = { apiVersion: 'v1', kind: 'ConfigMap', resource: 'configmaps' };
-const PODS: ResourceName = { apiVersion: 'v1', kind: 'Pod', resource: 'pods' };
+// A pod holds its spec where a workload holds a template.
+const PODS = { apiVersion: 'v1', kind: 'Pod', resource: 'pods', project: inspectTemplate };
 const PAGE = 500;
 const WRITE = { query: { fieldManager: MANAGER } };
+const MERGE = { ...WRITE, contentType: 'application/merge-patch+json' };
+
+interface Page {
+  readonly items?: readonly unknown[];
+  readonly metadata?: { readonly continue?: string };
+}
+
+type RawContent = Partial<Content> & { readonly immutable?: boolean };
 
 export class KubeCluster implements ClusterPort {
   readonly #client: KubeClient;
   readonly #kinds: readonly WorkloadKind[];
+  readonly #projectSource: ProjectSource;
   readonly #emit: (event: EventAction) => void;
 
-  constructor(client: KubeClient, kinds: readonly WorkloadKind[], emit: (event: EventAction) => void) {
+  constructor(
+    client: KubeClient,
+    kinds: readonly WorkloadKind[],
+    projectSource: ProjectSource,
+    emit: (event: EventAction) => void,
+  ) {
     this.#client = client;
     this.#kinds = kinds;
+    this.#projectSource = projectSource;
     this.#emit = emit;
   }
 
-  async readConfigMap(namespace: string, name: string): Promise<ConfigMapRead | undefined> {
-    try {
-      return toRead(await this.#send('GET', resourcePath(CONFIG_MAPS, namespace, name)));
-    } catch (error) {
-      if (error instanceof ClusterError && error.kind === 'NotFound') return undefined;
-      throw error;
-    }
+  async readSource({ kind, namespace, name }: SourceName): Promise<SourceRead | undefined> {
+    const raw = await this.#find(resourcePath(SOURCES[kind], namespace, name));
+    return raw === undefined ? undefined : this.#toRead(kind, raw);
   }
 
-  async createSnapshot(manifest: SnapshotManifest): Promise<ConfigMapRead> {
-    const path = resourcePath(CONFIG_MAPS, manifest.metadata.namespace);
-    return toRead(await this.#send('POST', path, { ...WRITE, body: manifest }));
+  async readMetadata({ kind, namespace, name }: SourceName): Promise<ConfigObject | undefined> {
+    const raw = await this.#find(resourcePath(SOURCES[kind], namespace, name), { accept: PARTIAL_METADATA });
+    return raw === undefined ? undefined : this.#toRead(kind, raw).object;
+  }
+
+  async createSnapshot(manifest: SnapshotManifest): Promise<SourceRead> {
+    const path = resourcePath(SOURCES[manifest.kind], manifest.metadata.namespace);
+    return this.#toRead(manifest.kind, await this.#send('POST', path, { ...WRITE, body: manifest }));
   }
 
   async patchMetadata({
@@ -51,13 +68,22 @@ export class KubeCluster implements ClusterPort {
     labels,
     annotations,
     ownerReferences,
-  }: MetadataPatch): Promise<ConfigMapRead> {
+  }: MetadataPatch): Promise<SourceRead> {
     // The uid makes the server refuse to patch another object of the same name.
     const metadata = { uid: target.uid, resourceVersion, labels, annotations, ownerReferences };
-    const path = resourcePath(CONFIG_MAPS, target.namespace, target.name);
-    return toRead(
-      await this.#send('PATCH', path, { ...WRITE, body: { metadata }, contentType: 'application/merge-patch+json' }),
-    );
+    const kind = target.kind as SourceKind;
+    const path = resourcePath(SOURCES[kind], target.namespace, target.name);
+    return this.#toRead(kind, await this.#send('PATCH', path, { ...MERGE, body: { metadata } }));
+  }
+
+  async annotateRevision({ target, resourceVersion, annotations }: RevisionNote): Promise<void> {
+    const revisions = this.#kinds.find((each) => each.revisions.kind === target.kind)?.revisions;
+    if (revisions === undefined) throw new Error(`no revisions are of kind ${target.kind}`);
+    const path = resourcePath(revisions, target.namespace, target.name);
+    await this.#send('PATCH', path, {
+      ...MERGE,
+      body: { metadata: { uid: target.uid, resourceVersion, annotations } },
+    });
   }
 
   async patchWorkload(target: ObjectRef, operations: readonly Operation[]): Promise<Workload> {
@@ -75,7 +101,7 @@ export class KubeCluster implements ClusterPort {
   }
 
   async deleteExactly(target: ObjectRef, resourceVersion: string): Promise<void> {
-    const names = [CONFIG_MAPS, ...this.#kinds.map(({ revisions }) => revisions)];
+    const names = [...Object.values(SOURCES), ...this.#kinds.map(({ revisions }) => revisions)];
     const resource = names.find(({ kind }) => kind === target.kind);
     if (resource === undefined) throw new Error(`nothing deletes a ${target.kind}`);
     const body = { preconditions: { uid: target.uid, resourceVersion }, propagationPolicy: 'Background' };
@@ -86,12 +112,14 @@ export class KubeCluster implements ClusterPort {
     }
   }
 
-  async isMounted(namespace: string, configMap: string): Promise<boolean> {
-    for (const resource of [...this.#kinds.flatMap((kind) => [kind, kind.revisions]), PODS]) {
-      for await (const object of this.#list(resource, namespace)) {
-        // A pod holds its spec where a workload holds a template.
-        const template = resource === PODS ? object : object.spec?.template;
-        if (findReferences(template).some(({ name }) => name === configMap)) return true;
+  async isMounted(mounted: SourceName): Promise<boolean> {
+    const names = ({ references }: TemplateInfo) =>
+      references.some(({ kind, name }) => kind === mounted.kind && name === mounted.name);
+    const holders = [...this.#kinds, ...revisionKinds(this.#kinds), PODS];
+    for (const holder of holders) {
+      for await (const object of this.#list(holder, mounted.namespace)) {
+        const projected = holder.project(object);
+        if (projected && names(projected)) return true;
       }
     }
     return false;
@@ -101,17 +129,33 @@ export class KubeCluster implements ClusterPort {
     this.#emit(event);
   }
 
-  async *#list(resource: ResourceName, namespace: string): AsyncGenerator<RawObject> {
+  async *#list(resource: ResourceName, namespace: string): AsyncGenerator<unknown> {
     let continueToken: string | undefined;
     do {
       const query = { limit: PAGE, continue: continueToken };
-      const page = (await this.#send('GET', resourcePath(resource, namespace), { query })) as {
-        readonly items?: readonly RawObject[];
-        readonly metadata?: { readonly continue?: string };
-      };
-      yield* page.items ?? [];
-      continueToken = page.metadata?.continue || undefined;
+      // Nothing is there of a kind whose CRD is not installed.
+      const page = (await this.#find(resourcePath(resource, namespace), { query })) as Page | undefined;
+      yield* page?.items ?? [];
+      continueToken = page?.metadata?.continue || undefined;
     } while (continueToken !== undefined);
+  }
+
+  /** Undefined when there is no such thing. */
+  async #find(path: string, options: Parameters<KubeClient['request']>[2] = {}): Promise<unknown> {
+    try {
+      return await this.#send('GET', path, options);
+    } catch (error) {
+      if (error instanceof ClusterError && error.kind === 'NotFound') return undefined;
+      throw error;
+    }
+  }
+
+  #toRead(kind: SourceKind, value: unknown): SourceRead {
+    const object = this.#projectSource(kind, value);
+    if (object === undefined)
+      throw new ClusterError('Unavailable', `the API server answered with something that is no ${kind}`);
+    const { data = {}, binaryData = {}, immutable = false, type } = value as RawContent;
+    return { object, content: { data, binaryData, ...(type !== undefined && { type }) }, immutable };
   }
 
   async #send(...request: Parameters<KubeClient['request']>): Promise<unknown> {
@@ -121,14 +165,6 @@ export class KubeCluster implements ClusterPort {
       throw translate(error);
     }
   }
-}
-
-function toRead(value: unknown): ConfigMapRead {
-  const object = projectConfigMap(value);
-  if (object === undefined)
-    throw new ClusterError('Unavailable', 'the API server answered with something that is no ConfigMap');
-  const { data = {}, binaryData = {}, immutable = false } = value as RawObject;
-  return { object, content: { data, binaryData }, immutable };
 }
 
 /** An error of a request, in the application's words. */

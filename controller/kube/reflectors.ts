@@ -1,52 +1,71 @@
-// What is watched: ConfigMaps by their metadata alone, workloads and revisions as projections.
+// What is watched: ConfigMaps and Secrets by their metadata alone, workloads and revisions as projections.
 
 import type { World } from '../app/world.ts';
 import type { Log } from '../runtime/log.ts';
-import { Reflector } from '../runtime/reflector.ts';
+import { Reflector, type ReflectorOptions } from '../runtime/reflector.ts';
 import { EVERYWHERE, type Store, type Stored } from '../runtime/store.ts';
 import type { ResourceName } from '../workloads/kind.ts';
-import { WORKLOAD_KINDS } from '../workloads/kinds.ts';
-import { projectConfigMap } from '../workloads/raw.ts';
+import { revisionKinds } from '../workloads/kinds.ts';
 import type { KubeClient } from './client.ts';
 import { resourcePath } from './paths.ts';
+import { type ProjectSource, SOURCES } from './sources.ts';
+
+const NAMESPACES: ResourceName = { apiVersion: 'v1', kind: 'Namespace', resource: 'namespaces' };
 
 export interface RunnableReflector {
   readonly synced: Promise<void>;
   run(signal: AbortSignal): Promise<void>;
 }
 
+export interface Watching {
+  /** All when empty. */
+  readonly namespaces: readonly string[];
+  /** A label selector of namespaces, as the API server takes it. */
+  readonly namespaceSelector: string | undefined;
+  readonly projectSource: ProjectSource;
+}
+
 /** One reflector for each resource, and for each of `namespaces`; for all of them when the list is empty. */
-export function reflectorsOf(
+export function reflectorsOf(client: KubeClient, world: World, watching: Watching, log: Log): RunnableReflector[] {
+  const { namespaces, namespaceSelector, projectSource } = watching;
+  const scopes = namespaces.length > 0 ? namespaces : [undefined];
+  const make = <T extends Stored>(
+    of: ResourceName & { readonly optional?: boolean },
+    store: Store<T> | undefined,
+    project: ReflectorOptions<T>['project'],
+    metadataOnly = false,
+  ): RunnableReflector[] =>
+    scopes.flatMap((namespace) => {
+      if (store === undefined) return [];
+      const listWatch = client.listWatch(resourcePath(of, namespace), { metadataOnly });
+      const scope = namespace ?? EVERYWHERE;
+      return [
+        new Reflector({ name: of.resource, optional: of.optional === true, scope, listWatch, project, store, log }),
+      ];
+    });
+  return [
+    ...[...world.sources].flatMap(([kind, store]) =>
+      make(SOURCES[kind], store, (raw) => projectSource(kind, raw), true),
+    ),
+    ...world.kinds.flatMap((kind) => make(kind, world.workloads.get(kind.kind), (raw) => kind.project(raw))),
+    ...revisionKinds(world.kinds).flatMap((kind) =>
+      make(kind, world.revisions.get(kind.kind), (raw) => kind.project(raw)),
+    ),
+    ...selectedNamespaces(client, world.scope.selected, namespaceSelector, log),
+  ];
+}
+
+function selectedNamespaces(
   client: KubeClient,
-  world: World,
-  namespaces: readonly string[],
+  store: Store<Stored> | undefined,
+  labelSelector: string | undefined,
   log: Log,
 ): RunnableReflector[] {
-  const make = <T extends Stored>(
-    of: ResourceName,
-    store: Store<T> | undefined,
-    project: (raw: unknown) => T | undefined,
-    metadataOnly = false,
-  ) =>
-    store === undefined
-      ? []
-      : (namespaces.length > 0 ? namespaces : [undefined]).map((namespace) => {
-          const listWatch = client.listWatch(resourcePath(of, namespace), { metadataOnly });
-          return new Reflector<T>({
-            name: of.resource,
-            scope: namespace ?? EVERYWHERE,
-            listWatch,
-            project,
-            store,
-            log,
-          });
-        });
-  const configMaps: ResourceName = { apiVersion: 'v1', kind: 'ConfigMap', resource: 'configmaps' };
-  return [
-    ...make(configMaps, world.configMaps, projectConfigMap, true),
-    ...WORKLOAD_KINDS.flatMap((kind) => [
-      ...make(kind, world.workloads.get(kind.kind), (raw) => kind.project(raw)),
-      ...make(kind.revisions, world.revisions.get(kind.kind), (raw) => kind.projectRevision(raw)),
-    ]),
-  ];
+  if (store === undefined || labelSelector === undefined) return [];
+  const listWatch = client.listWatch(resourcePath(NAMESPACES), { metadataOnly: true, query: { labelSelector } });
+  const project = (raw: unknown): Stored => {
+    const { name, uid, resourceVersion } = Object(raw).metadata;
+    return { namespace: '', name, uid, resourceVersion };
+  };
+  return [new Reflector<Stored>({ name: 'namespaces', scope: EVERYWHERE, listWatch, project, store, log })];
 }

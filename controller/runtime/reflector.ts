@@ -4,7 +4,7 @@
 
 import { type ChildAbort, childAbort } from './abort.ts';
 import { Backoff, type BackoffOptions, sleep } from './backoff.ts';
-import { messageOf, retryAfterOf } from './failure.ts';
+import { messageOf, retryAfterOf, statusOf } from './failure.ts';
 import { FailureStreak } from './failure-streak.ts';
 import type { ListWatch, WatchEvent } from './list-watch.ts';
 import type { Log } from './log.ts';
@@ -22,6 +22,8 @@ export interface ReflectorTimings {
   /** A watch without events that lived this long counts as healthy, in ms. */
   readonly healthyAfterMs: number;
   readonly backoff: BackoffOptions;
+  /** Between two looks for an optional resource that is not there, in ms. */
+  readonly absentMs: number;
 }
 
 export const DEFAULT_TIMINGS: ReflectorTimings = {
@@ -31,6 +33,7 @@ export const DEFAULT_TIMINGS: ReflectorTimings = {
   watchdogGraceMs: 30_000,
   healthyAfterMs: 1_000,
   backoff: { minimumMs: 800, maximumMs: 30_000 },
+  absentMs: 10_000,
 };
 
 export interface ReflectorOptions<T extends Stored> {
@@ -44,6 +47,8 @@ export interface ReflectorOptions<T extends Stored> {
   readonly store: Store<T>;
   readonly log: Log;
   readonly timings?: Partial<ReflectorTimings>;
+  /** The resource may not exist, or not be ours to read: then there is nothing of it, until there is. */
+  readonly optional?: boolean;
 }
 
 /** So many expired continue tokens in a row, and the list is asked for in one piece. */
@@ -192,6 +197,7 @@ export class Reflector<T extends Stored> {
   /** Decides how to go on, reports, and returns how long to wait, in ms. */
   #recoverFrom(error: unknown): number {
     const wasListing = this.#resumeFrom === undefined;
+    if (wasListing && this.#isAbsent(error)) return this.#timings.absentMs;
     this.#failuresHere += 1;
     if (isExpired(error)) {
       if (wasListing) this.#expiredLists += 1;
@@ -202,6 +208,18 @@ export class Reflector<T extends Stored> {
     const waitMs = Math.max(this.#backoff.next(), Math.min(retryAfterOf(error) ?? 0, LONGEST_RETRY_AFTER_MS));
     this.#streak.report(error, wasListing ? 'list' : 'watch', waitMs);
     return waitMs;
+  }
+
+  #isAbsent(error: unknown): boolean {
+    const { optional, store, scope, name, log } = this.#options;
+    const status = statusOf(error);
+    if (optional !== true || (status !== 404 && status !== 403)) return false;
+    // Whoever may not read it should know; that it does not exist is no news.
+    if (status === 403) this.#streak.report(error, 'list', this.#timings.absentMs);
+    else log('debug', 'there is no such resource', { reflector: name, scope });
+    store.replace(scope, [], '0');
+    this.#markSynced();
+    return true;
   }
 
   #recovered(): void {

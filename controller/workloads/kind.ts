@@ -11,9 +11,11 @@ export interface ResourceName {
 }
 
 export interface WorkloadKind extends KindName, ResourceName {
+  /** True when a cluster may do without: its CRD may not be installed, or not be ours to read. */
+  readonly optional?: boolean;
   readonly revisions: ResourceName;
   /** Undefined for an object that is malformed. */
   project(raw: unknown): Workload | undefined;
-  /** Undefined for a revision that references no configuration: it never matters. */
+  /** Undefined for a revision that references no configuration: it never matters. Its owner may be of another kind. */
   projectRevision(raw: unknown): Revision | undefined;
 }

@@ -1,7 +1,9 @@
 // Objects for tests: each builder gives a valid whole, and a test says only what it is about.
 
+import { NamespaceScope } from '../../controller/app/scope.ts';
+import type { WorldOptions } from '../../controller/app/world.ts';
 import type { Pin, Pins, SourceView } from '../../controller/core/decide.ts';
-import { rolledHashLabel } from '../../controller/core/names.ts';
+import { rolledHashLabel, SOURCE_KINDS } from '../../controller/core/names.ts';
 import { inspectTemplate } from '../../controller/core/references.ts';
 import type { ConfigObject, Reference, Revision, SnapshotInfo, Workload } from '../../controller/core/types.ts';
 import { deployment } from '../../controller/workloads/deployment.ts';
@@ -13,6 +15,13 @@ export const H1 = 'hhbcdfghkm';
 export const H2 = 'h2bcdfghkm';
 export const H3 = 'h5bcdfghkm';
 export const KINDS = WORKLOAD_KINDS;
+/** Everything is watched, everywhere. */
+export const WORLD: WorldOptions = {
+  kinds: KINDS,
+  sourceKinds: SOURCE_KINDS,
+  scope: new NamespaceScope([], false),
+  reloader: false,
+};
 /** A moment; all clocks of the tests start here. */
 export const NOON = Date.parse('2026-06-01T12:00:00Z');
 
@@ -115,6 +124,8 @@ export function aWorkload({
     hasAnnotations: true,
     bookkeeping: {},
     claims: [],
+    inUse: [],
+    reloader: undefined,
     cause: undefined,
     ownCause: undefined,
     ...overrides,
@@ -149,6 +160,7 @@ export function aRevision({
     workload: { kind: 'Deployment', name: of, uid: `uid-${of}` },
     number,
     cause: undefined,
+    keepsCause: false,
     scaledDown: true,
     ...overrides,
   };
@@ -168,6 +180,8 @@ export function aConfigMap(overrides: Partial<ConfigObject> = {}): ConfigObject 
     owners: [],
     declaredOwners: undefined,
     sourceLabel: name,
+    ignored: false,
+    reloader: undefined,
     snapshot: undefined,
     ...overrides,
   };
@@ -214,7 +228,10 @@ export function aSource(overrides: Partial<SourceView> = {}): SourceView {
 /** Pins by name: `pinsOf(['foo', H1], ['bar', H2, 'gone'])`. */
 export function pinsOf(...entries: readonly (readonly [source: string, hash: string, gone?: 'gone'])[]): Pins {
   return new Map<string, Pin>(
-    entries.map(([source, hash, gone]) => [pinned(source, hash), { source, hash, exists: gone === undefined }]),
+    entries.map(([source, hash, gone]) => [
+      `ConfigMap/${pinned(source, hash)}`,
+      { source, hash, exists: gone === undefined },
+    ]),
   );
 }
 

@@ -7,16 +7,23 @@ import type { Operation } from 'fast-json-patch';
 import jsonPatch from 'fast-json-patch';
 import type { Admit } from '../../controller/app/admission.ts';
 import { ClusterError } from '../../controller/app/errors.ts';
-import type { ClusterPort, ConfigMapRead, MetadataPatch } from '../../controller/app/ports.ts';
+import type { ClusterPort, MetadataPatch, RevisionNote, SourceName, SourceRead } from '../../controller/app/ports.ts';
 import type { World } from '../../controller/app/world.ts';
 import type { EventAction } from '../../controller/core/actions.ts';
 import { MANAGED_LABEL, MANAGER } from '../../controller/core/names.ts';
 import { findReferences } from '../../controller/core/references.ts';
 import type { SnapshotManifest } from '../../controller/core/snapshot.ts';
-import type { ObjectRef, OwnerReference, Workload } from '../../controller/core/types.ts';
+import {
+  type ConfigObject,
+  display,
+  type ObjectRef,
+  type OwnerReference,
+  type SourceKind,
+  type Workload,
+} from '../../controller/core/types.ts';
 import { EVERYWHERE, type Store, type Stored } from '../../controller/runtime/store.ts';
 import { deployment } from '../../controller/workloads/deployment.ts';
-import { projectConfigMap } from '../../controller/workloads/raw.ts';
+import { projectSource } from '../../controller/workloads/raw.ts';
 import { NAMESPACE } from './builders.ts';
 
 type Strings = Record<string, string>;
@@ -40,6 +47,7 @@ export interface RawConfigMap {
   metadata: Metadata;
   data?: Strings;
   binaryData?: Strings;
+  type?: string;
   immutable?: boolean;
 }
 export interface RawDeployment {
@@ -51,7 +59,7 @@ export interface RawReplicaSet {
   spec: { replicas: number; template: Template };
   status: { replicas: number };
 }
-const KINDS = ['ConfigMap', 'Deployment', 'ReplicaSet'] as const;
+const KINDS = ['ConfigMap', 'Secret', 'Deployment', 'ReplicaSet'] as const;
 export type Kind = (typeof KINDS)[number];
 export interface Delivery {
   readonly kinds?: readonly Kind[];
@@ -130,7 +138,7 @@ export class SimulatedCluster implements ClusterPort {
   /** Lists into the caches of a controller, and feeds them from now on, at each `deliver`; no others but those beside it. */
   watch(world: World, isBeside = false): void {
     if (!isBeside) this.#feeds.clear();
-    this.#feeds.set(world, { ConfigMap: [], Deployment: [], ReplicaSet: [] });
+    this.#feeds.set(world, { ConfigMap: [], Secret: [], Deployment: [], ReplicaSet: [] });
     for (const kind of KINDS) {
       const items = this.#all(kind).map((object) => project(kind, object));
       const known = items.filter((item) => item !== undefined);
@@ -246,11 +254,11 @@ export class SimulatedCluster implements ClusterPort {
   isAlive(uid: string): boolean {
     return [...this.#objects.values()].some(({ metadata }) => metadata.uid === uid);
   }
-  /** Every template and revision that names the ConfigMap. */
-  holders(configMap: string): string[] {
+  /** Every template and revision that names the source or snapshot. */
+  holders(mounted: string, kind: SourceKind = 'ConfigMap'): string[] {
     return [...this.#objects].flatMap(([key, object]) => {
       const template = (object as Partial<RawReplicaSet>).spec?.template;
-      return findReferences(template).some(({ name }) => name === configMap) ? [key] : [];
+      return findReferences(template).some((each) => each.name === mounted && each.kind === kind) ? [key] : [];
     });
   }
 
@@ -419,9 +427,9 @@ export class SimulatedCluster implements ClusterPort {
 
   /** Deletes what has owners but none alive, and takes dead owners away from what has others. */
   collectGarbage(): void {
-    const collect = (kind: 'ReplicaSet' | 'ConfigMap') =>
+    const collect = (kind: 'ReplicaSet' | SourceKind) =>
       this.#all(kind).filter((object) => this.#collect(kind, object));
-    while (collect('ReplicaSet').length + collect('ConfigMap').length > 0);
+    while (collect('ReplicaSet').length + collect('ConfigMap').length + collect('Secret').length > 0);
   }
 
   #collect(kind: Kind, { metadata }: RawObject): boolean {
@@ -435,22 +443,29 @@ export class SimulatedCluster implements ClusterPort {
 
   // ---- ClusterPort
 
-  async readConfigMap(_: string, name: string): Promise<ConfigMapRead | undefined> {
+  async readSource({ kind, name }: SourceName): Promise<SourceRead | undefined> {
     this.reads += 1;
-    const found = this.configMap(name);
-    return found && toRead(found);
+    const found = this.#get(kind, name) as RawConfigMap | undefined;
+    return found && toRead(kind, found);
   }
 
-  async createSnapshot(manifest: SnapshotManifest): Promise<ConfigMapRead> {
-    const { name } = manifest.metadata;
-    if (this.has('ConfigMap', name)) throw new ClusterError('AlreadyExists', `configmap/${name} exists`);
-    this.writes.push(`create configmap/${name}`);
-    return toRead(this.#create<RawConfigMap>('ConfigMap', structuredClone(manifest) as never));
+  async readMetadata({ kind, name }: SourceName): Promise<ConfigObject | undefined> {
+    const found = this.#get(kind, name) as RawConfigMap | undefined;
+    return found && toRead(kind, found).object;
   }
 
-  async patchMetadata({ target, resourceVersion, ...patch }: MetadataPatch): Promise<ConfigMapRead> {
-    const before = this.#exactly('ConfigMap', target, resourceVersion) as RawConfigMap;
-    this.writes.push(`patch configmap/${target.name}: ${patch.why}`);
+  async createSnapshot(manifest: SnapshotManifest): Promise<SourceRead> {
+    const { kind } = manifest;
+    const shown = display({ ...manifest.metadata, kind });
+    if (this.has(kind, manifest.metadata.name)) throw new ClusterError('AlreadyExists', `${shown} exists`);
+    this.writes.push(`create ${shown}`);
+    return toRead(kind, this.#create<RawConfigMap>(kind, structuredClone(manifest) as never));
+  }
+
+  async patchMetadata({ target, resourceVersion, ...patch }: MetadataPatch): Promise<SourceRead> {
+    const kind = target.kind as SourceKind;
+    const before = this.#exactly(kind, target, resourceVersion) as RawConfigMap;
+    this.writes.push(`patch ${display(target)}: ${patch.why}`);
     const { labels, annotations, ownerReferences } = patch;
     const metadata = {
       ...before.metadata,
@@ -458,7 +473,15 @@ export class SimulatedCluster implements ClusterPort {
       ...(annotations && { annotations: { ...before.metadata.annotations, ...annotations } }),
       ...(ownerReferences && { ownerReferences: [...ownerReferences] }),
     };
-    return toRead(this.#put('ConfigMap', { ...before, metadata }));
+    return toRead(kind, this.#put(kind, { ...before, metadata }));
+  }
+
+  async annotateRevision({ target, resourceVersion, annotations }: RevisionNote): Promise<void> {
+    const kind = target.kind as Kind;
+    const before = this.#exactly(kind, target, resourceVersion);
+    this.writes.push(`annotate ${display(target)}`);
+    const metadata = { ...before.metadata, annotations: { ...before.metadata.annotations, ...annotations } };
+    this.#put(kind, { ...before, metadata });
   }
 
   async patchWorkload(target: ObjectRef, operations: readonly Operation[]): Promise<Workload> {
@@ -484,8 +507,8 @@ export class SimulatedCluster implements ClusterPort {
     this.#delete(kind, target.name);
   }
 
-  async isMounted(_: string, configMap: string): Promise<boolean> {
-    return this.holders(configMap).length > 0;
+  async isMounted({ kind, name }: SourceName): Promise<boolean> {
+    return this.holders(name, kind).length > 0;
   }
 
   emit(event: EventAction): void {
@@ -504,10 +527,8 @@ export class SimulatedCluster implements ClusterPort {
   }
 }
 
-function storeOf({ configMaps, workloads, revisions }: World, kind: Kind): Store<Stored> | undefined {
-  const store = { ConfigMap: configMaps, Deployment: workloads.get(kind), ReplicaSet: revisions.get('Deployment') }[
-    kind
-  ];
+function storeOf({ sources, workloads, revisions }: World, kind: Kind): Store<Stored> | undefined {
+  const store = sources.get(kind as SourceKind) ?? workloads.get(kind) ?? revisions.get(kind);
   return store as Store<Stored> | undefined;
 }
 
@@ -518,7 +539,8 @@ function aNewDeployment(name: string, template: Template, metadata: Partial<Meta
 function project(kind: Kind, object: RawObject): Stored | undefined {
   switch (kind) {
     case 'ConfigMap':
-      return projectConfigMap(object);
+    case 'Secret':
+      return projectSource(kind, object);
     case 'Deployment':
       return deployment.project(object);
     case 'ReplicaSet':
@@ -528,12 +550,12 @@ function project(kind: Kind, object: RawObject): Stored | undefined {
   }
 }
 
-function toRead(raw: RawConfigMap): ConfigMapRead {
+function toRead(kind: SourceKind, raw: RawConfigMap): SourceRead {
   const copy = structuredClone(raw);
-  const object = projectConfigMap(copy);
+  const object = projectSource(kind, copy);
   if (object === undefined) throw new Error('the model made something that is no ConfigMap');
-  const { data = {}, binaryData = {}, immutable = false } = copy;
-  return { object, content: { data, binaryData }, immutable };
+  const { data = {}, binaryData = {}, immutable = false, type } = copy;
+  return { object, content: { data, binaryData, type }, immutable };
 }
 
 export function revisionOf({ metadata }: RawReplicaSet): number {

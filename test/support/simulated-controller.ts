@@ -11,8 +11,8 @@ import { AdmissionObserver } from '../../controller/app/observe-admission.ts';
 import { Reconciler, type Settings } from '../../controller/app/reconcile.ts';
 import { connect, makeQueues } from '../../controller/app/triggers.ts';
 import { isSnapshot, World } from '../../controller/app/world.ts';
-import { keyOf } from '../../controller/runtime/store.ts';
-import { KINDS, NAMESPACE } from './builders.ts';
+import { objectKey } from '../../controller/core/types.ts';
+import { KINDS, NAMESPACE, WORLD } from './builders.ts';
 import type { SimulatedCluster } from './simulated-cluster.ts';
 
 const MOST_ROUNDS = 30;
@@ -38,7 +38,7 @@ export class SimulatedController {
   constructor(cluster: SimulatedCluster, isBeside = false) {
     this.#cluster = cluster;
     const now = () => cluster.now;
-    this.world = new World(KINDS, (level, message, fields) => {
+    this.world = new World(WORLD, (level, message, fields) => {
       if (level === 'error') throw new Error(`${message} ${JSON.stringify(fields)}`);
     });
     const observer = new Observer(this.world, this.index, cluster, now);
@@ -68,8 +68,8 @@ export class SimulatedController {
   }
 
   async lookAtSources(): Promise<void> {
-    const sources = [...this.world.configMaps.all()].filter((object) => !isSnapshot(object));
-    for (const source of sources) await this.#tolerant(() => this.reconciler.source(keyOf(source)));
+    const sources = [...this.world.objects()].filter((object) => !isSnapshot(object));
+    for (const source of sources) await this.#tolerant(() => this.reconciler.source(objectKey(source)));
   }
 
   async lookAtWorkloads(): Promise<void> {
@@ -79,8 +79,8 @@ export class SimulatedController {
   }
 
   async lookAtSnapshots(): Promise<void> {
-    const snapshots = [...this.world.configMaps.all()].filter(isSnapshot);
-    for (const snapshot of snapshots) await this.#tolerant(() => this.reconciler.snapshot(keyOf(snapshot)));
+    const snapshots = [...this.world.objects()].filter(isSnapshot);
+    for (const snapshot of snapshots) await this.#tolerant(() => this.reconciler.snapshot(objectKey(snapshot)));
   }
 
   async look(): Promise<void> {

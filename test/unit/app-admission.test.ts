@@ -248,10 +248,10 @@ test('a source that changes while it is read leaves the pin, or is mounted as it
   const shop = await aShop();
   const { cluster } = shop;
   const before = cluster.mounts('api');
-  const read = cluster.readConfigMap.bind(cluster);
-  cluster.readConfigMap = async (namespace, name) => {
-    const answer = await read(namespace, name);
-    if (name === 'foo') {
+  const read = cluster.readSource.bind(cluster);
+  cluster.readSource = async (source) => {
+    const answer = await read(source);
+    if (source.name === 'foo') {
       await perform(shop, { do: 'edit', source: 'foo', value: `${cluster.version}` });
       cluster.deliver();
     }
@@ -268,7 +268,7 @@ describe('a cluster that cannot be asked', () => {
     const before = cluster.mounts('api');
     await perform(shop, { do: 'edit', source: 'foo', value: 'c' });
     cluster.deliver();
-    cluster.readConfigMap = refuse('Unavailable');
+    cluster.readSource = refuse('Unavailable');
     await apply(shop);
     await apply(shop, 'img:2');
     expect(cluster.mounts('api')).toEqual(before);
@@ -276,7 +276,7 @@ describe('a cluster that cannot be asked', () => {
 
   test('leaves a new workload on its source', async () => {
     const { cluster } = await aShop('all');
-    cluster.readConfigMap = refuse('Unavailable');
+    cluster.readSource = refuse('Unavailable');
     cluster.createConfigMap('baz', { k: 'v' });
     await cluster.applyNewDeployment('new', template('baz'), { labels: { [MANAGED]: 'all' } });
     expect(cluster.mounts('new')).toEqual(['baz']);
@@ -424,7 +424,7 @@ describe('a request', () => {
   });
 
   test.each<[what: string, overrides: Partial<AdmissionRequest>]>([
-    ['another kind', { kind: { group: 'apps', kind: 'StatefulSet' } }],
+    ['another kind', { kind: { group: 'batch', kind: 'CronJob' } }],
     ['a kind of that name in another group', { kind: { group: 'example.org', kind: 'Deployment' } }],
     ['a number', { object: 7 }],
     ['nothing', { object: undefined }],

@@ -14,7 +14,7 @@ const salted = (shop: Shop, source: string) => snapshotNames(source, shop.curren
 const refuse = (kind: FailureKind) => async () => {
   throw new ClusterError(kind, `the server said ${kind}`);
 };
-const key = `${NAMESPACE}/foo`;
+const key = `ConfigMap/${NAMESPACE}/foo`;
 const reasons = ({ cluster }: Shop) => cluster.events.map(({ reason }) => reason);
 
 /** The marks of a snapshot of foo, that anybody may copy. */

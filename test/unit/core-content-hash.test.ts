@@ -32,6 +32,40 @@ const KUBECTL: readonly (readonly [what: string, content: Content, hash: string]
   ['bytes and text', binary({ 'z.bin': base64(0x00, 0xff, 0xfe, 0x80) }, { a: 'b' }), '7kh67hkb9g'],
 ];
 
+const secret = (data: Record<string, string>, type = 'Opaque'): Content => ({
+  data: Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value).toString('base64')])),
+  binaryData: {},
+  type,
+});
+
+// Printed by kubectl v1.35: kubectl create secret generic foo --from-literal=… [--type=…] --append-hash
+// --dry-run=client -o name
+const KUBECTL_SECRETS: readonly (readonly [what: string, content: Content, hash: string])[] = [
+  ['nothing at all', secret({}), '949tdgdkgg'],
+  ['one key', secret({ a: 'b' }), '956t5tb6kg'],
+  ['two keys', secret({ user: 'admin', password: 's3cret' }), '57c42dkg52'],
+  ['keys that look like integers', secret({ 10: 'ten', 2: 'two' }), '4mh5b22d25'],
+  ['an empty value', secret({ k: '' }), 'f56fgd6625'],
+  ['what HTML would mind, and umlauts', secret({ k: '<a&b> üß' }), 'bh689hk52b'],
+  [
+    'bytes that are no UTF-8',
+    { data: { k: base64(0x00, 0xff, 0xfe, 0x80) }, binaryData: {}, type: 'Opaque' },
+    '5kgdkmtc52',
+  ],
+  ['a type of its own', secret({ a: 'b' }, 'example.com/my'), 'm95g6ddbth'],
+];
+
+describe('the content hash of a Secret', () => {
+  test.each(KUBECTL_SECRETS)('is the one that kubectl gives to %s', (_, content, hash) => {
+    expect(contentHash('Secret', 'foo', content)).toBe(hash);
+  });
+
+  test('is not that of a ConfigMap with the same data', () => {
+    const { data } = secret({ a: 'b' });
+    expect(contentHash('Secret', 'foo', secret({ a: 'b' }))).not.toBe(contentHash('ConfigMap', 'foo', text(data)));
+  });
+});
+
 describe('the content hash', () => {
   test.each(KUBECTL)('is the one that kubectl gives to %s', (_, content, hash) => {
     expect(contentHash('ConfigMap', 'foo', content)).toBe(hash);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { managesAll, optIns, problemOf } from '../../controller/core/opt-in.ts';
+import { asksForSources, optIns, problemOf } from '../../controller/core/opt-in.ts';
 import type { OwnerReference } from '../../controller/core/types.ts';
 import { aConfigMap, aWorkload, KINDS } from '../support/builders.ts';
 
@@ -29,14 +29,14 @@ describe('an owner reference', () => {
     ['a Deployment without a group', owner({ apiVersion: 'v1' })],
     ['an operator’s custom resource', owner({ apiVersion: 'kafka.io/v1', kind: 'Kafka', controller: true })],
     ['an operator’s custom resource without controller', owner({ apiVersion: 'kafka.io/v1', kind: 'Kafka' })],
-    ['a StatefulSet whose controller wrote it', owner({ kind: 'StatefulSet', controller: true })],
+    ['a Job whose controller wrote it', owner({ apiVersion: 'batch/v1', kind: 'Job', controller: true })],
     ['a Pod', owner({ apiVersion: 'v1', kind: 'Pod' })],
   ])('to %s means nothing, and is no problem', (_, reference) => {
     expect(read({ owners: [reference] })).toEqual({ optIns: [], problems: [] });
   });
 
   test.each([
-    ['StatefulSet', 'apps/v1'],
+    ['Job', 'batch/v1'],
     ['ReplicaSet', 'apps/v1'],
     ['CronJob', 'batch/v1'],
   ])('to a %s that a person wrote is a problem that names what is supported', (kind, apiVersion) => {
@@ -90,15 +90,12 @@ describe('the owners annotation', () => {
     expect(problems[0]?.note).toContain('deployment/NAME');
   });
 
-  test.each(['statefulset/web', 'pod/web', 'deployments.example.com/web'])(
-    '"%s" is not supported',
-    (declaredOwners) => {
-      const { optIns: found, problems } = read({ declaredOwners });
-      expect(found).toEqual([]);
-      expect(problems.map(({ reason }) => reason)).toEqual(['ConfigOwnerKindUnsupported']);
-      expect(problems[0]?.note).toContain(declaredOwners);
-    },
-  );
+  test.each(['job/web', 'pod/web', 'deployments.example.com/web'])('"%s" is not supported', (declaredOwners) => {
+    const { optIns: found, problems } = read({ declaredOwners });
+    expect(found).toEqual([]);
+    expect(problems.map(({ reason }) => reason)).toEqual(['ConfigOwnerKindUnsupported']);
+    expect(problems[0]?.note).toContain(declaredOwners);
+  });
 
   test('still opts in the entries that are right beside one that is wrong', () => {
     const { optIns: found, problems } = read({ declaredOwners: 'deployment/web, nonsense, deployment/api' });
@@ -194,7 +191,7 @@ describe('a problem’s note fits an Event', () => {
     ['unsupported, declared', optIns({ ...source, declaredOwners: `pod/${long}` }, KINDS).problems[0]?.note],
     [
       'unsupported, by reference',
-      optIns({ ...source, owners: [owner({ kind: 'StatefulSet', name: long })] }, KINDS).problems[0]?.note,
+      optIns({ ...source, owners: [owner({ kind: 'ReplicaSet', name: long })] }, KINDS).problems[0]?.note,
     ],
   ])('%s', (_, note) => {
     expect(note?.length).toBeGreaterThan(0);
@@ -202,12 +199,9 @@ describe('a problem’s note fits an Event', () => {
   });
 });
 
+const asks = (labels: Record<string, string>) => asksForSources(aWorkload({ labels }), { reloader: false });
+
 test('only the value `all` of the managed label opts in everything: `owned` is the controller’s own mark', () => {
-  const managed = (value: string) => managesAll(aWorkload({ labels: { 'configrollout.dev/managed': value } }));
-  expect([managed('all'), managed('owned'), managed('true'), managesAll(aWorkload({ labels: {} }))]).toEqual([
-    true,
-    false,
-    false,
-    false,
-  ]);
+  const managed = (value: string) => asks({ 'configrollout.dev/managed': value });
+  expect([managed('all'), managed('owned'), managed('true'), asks({})]).toEqual([true, false, false, false]);
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { type Action, describeAction } from '../../controller/core/actions.ts';
 import type { Decision } from '../../controller/core/decide.ts';
+import { obstacleOf } from '../../controller/core/opt-in.ts';
 import { planSource, type SourceObservation } from '../../controller/core/plan-source.ts';
 import { isSnapshotOf, snapshotInfo, snapshotManifest } from '../../controller/core/snapshot.ts';
 import type { Workload } from '../../controller/core/types.ts';
@@ -29,13 +30,14 @@ const plan = (overrides: Partial<SourceObservation> = {}): readonly Action[] =>
     source: aConfigMap(),
     problems: [],
     optsIn: true,
-    immutable: false,
+    obstacle: undefined,
     users: [aUser(web, decision())],
     hash: H2,
     content: CONTENT,
     namesTaken: false,
     ...overrides,
   }).actions;
+const IMMUTABLE = obstacleOf(aConfigMap(), true, undefined);
 const typesOf = (actions: readonly Action[]) => actions.map(({ type }) => type);
 
 describe('the plan for a source', () => {
@@ -75,13 +77,13 @@ describe('the plan for a source', () => {
     ['whose snapshot is ready', { users: [aUser(web, decision({ source: aSource() }))] }],
     ['that nobody waits for', { users: [aUser(web, decision({ needsSnapshot: false }))] }],
     ['that was not read', { hash: undefined, content: undefined }],
-    ['that is immutable, under `managed: all`', { immutable: true, optsIn: false }],
+    ['that is immutable, under `managed: all`', { obstacle: IMMUTABLE, optsIn: false }],
   ])('is nothing for one %s', (_, observed) => {
     expect(plan(observed)).toEqual([]);
   });
 
   test('says that an immutable source which opts in never rolls out', () => {
-    expect(plan({ immutable: true })).toMatchObject([
+    expect(plan({ obstacle: IMMUTABLE })).toMatchObject([
       { type: 'Event', severity: 'Warning', reason: 'ConfigSourceImmutable', once: true, regarding: { name: 'foo' } },
     ]);
   });
@@ -103,7 +105,7 @@ describe('the plan for a source', () => {
       { type: 'PatchMetadata' },
       event,
     ]);
-    expect(typesOf(plan({ problems, immutable: true }))).toEqual(['Event', 'Event']);
+    expect(typesOf(plan({ problems, obstacle: IMMUTABLE }))).toEqual(['Event', 'Event']);
   });
 });
 
@@ -188,7 +190,7 @@ test('a plan as text holds names and reasons, and no value of any source', () =>
   const actions = [
     ...plan(),
     ...plan({ source: aConfigMap({ sourceLabel: undefined }) }),
-    ...plan({ immutable: true }),
+    ...plan({ obstacle: IMMUTABLE }),
   ];
   const lines = actions.map(describeAction);
   expect(lines).toEqual([

@@ -45,7 +45,35 @@ describe('a reference is found in', () => {
       '/spec/initContainers/0/env/0/valueFrom/configMapKeyRef/name',
     ],
   ])('%s', (_, template, pointer) => {
-    expect(findReferences(template)).toEqual([{ kind: 'ConfigMap', name: 'foo', pointer, optional: false }]);
+    const found = findReferences(template).filter(({ kind }) => kind === 'ConfigMap');
+    expect(found).toEqual([{ kind: 'ConfigMap', name: 'foo', pointer, optional: false }]);
+    expect(getValueByPointer(template, pointer)).toBe('foo');
+  });
+
+  test.each<[where: string, template: unknown, pointer: string]>([
+    [
+      'a volume of a Secret',
+      spec({ volumes: [{ configMap: keyRef }, { secret: { secretName: 'foo' } }] }),
+      '/spec/volumes/1/secret/secretName',
+    ],
+    [
+      'a projected volume, of a Secret',
+      spec({ volumes: [{ projected: { sources: [{ configMap: keyRef }, { secret: { name: 'foo' } }] } }] }),
+      '/spec/volumes/0/projected/sources/1/secret/name',
+    ],
+    [
+      'envFrom, of a Secret',
+      spec({ initContainers: [container({ envFrom: [{ secretRef: { name: 'foo' } }] })] }),
+      '/spec/initContainers/0/envFrom/0/secretRef/name',
+    ],
+    [
+      'env, of a Secret',
+      spec({ containers: [container({ env: [{ name: 'A', valueFrom: { secretKeyRef: keyRef } }] })] }),
+      '/spec/containers/0/env/0/valueFrom/secretKeyRef/name',
+    ],
+  ])('%s', (_, template, pointer) => {
+    const found = findReferences(template).filter(({ kind }) => kind === 'Secret');
+    expect(found).toEqual([{ kind: 'Secret', name: 'foo', pointer, optional: false }]);
     expect(getValueByPointer(template, pointer)).toBe('foo');
   });
 
@@ -81,7 +109,17 @@ describe('references', () => {
     ['a name that is no text', spec({ volumes: [{ configMap: { name: 7 } }] })],
     ['an empty name', spec({ volumes: [{ configMap: { name: '' } }] })],
     ['no name', spec({ volumes: [{ configMap: { optional: true } }] })],
-    ['Secrets only', spec({ volumes: [{ secret: { secretName: 'foo' } }] })],
+    [
+      'Secrets for the kubelet or a driver only',
+      spec({
+        imagePullSecrets: [{ name: 'foo' }],
+        volumes: [
+          { csi: { driver: 'd', nodePublishSecretRef: { name: 'foo' } } },
+          { azureFile: { secretName: 'foo', shareName: 's' } },
+          { cephfs: { monitors: [], secretRef: { name: 'foo' } } },
+        ],
+      }),
+    ],
     [
       'ephemeral containers, which no template has',
       spec({ ephemeralContainers: [{ envFrom: [{ configMapRef: keyRef }] }] }),
@@ -113,6 +151,11 @@ describe('the shape of a template', () => {
   test('is equal with the pod-template-hash that the Deployment controller adds', () => {
     const labels = { app: 'web', 'pod-template-hash': '5d4f' };
     expect(shape({ ...raw, metadata: { labels } })).toBe(shape(raw));
+  });
+
+  test('is equal in a ControllerRevision, which is a patch, and as servers before 1.34 write times', () => {
+    const labels = { app: 'web', 'rollouts-pod-template-hash': '5d4f' };
+    expect(shape({ ...raw, metadata: { labels, creationTimestamp: null }, $patch: 'replace' })).toBe(shape(raw));
   });
 
   test('does not depend on the order of keys', () => {
