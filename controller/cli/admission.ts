@@ -12,15 +12,15 @@ const WEBHOOKS: ResourceName = {
 };
 
 /**
- * `configMap` is the name of the one that was just opted in. Undefined when the webhook is installed, and when that
+ * `source` is what was just opted in: configmap/foo. Undefined when the webhook is installed, and when that
  * cannot be known: few may read webhooks, and the command has succeeded by then. Never throws.
  */
-export async function admissionWarning(cluster: Cluster, configMap: string): Promise<string | undefined> {
+export async function admissionWarning(cluster: Cluster, source: string): Promise<string | undefined> {
   try {
     await cluster.getClusterScopedMetadata(WEBHOOKS, CONFIGURATION_NAME);
     return undefined;
   } catch (error) {
     if (!isFailure(error, 'NotFound')) return undefined;
-    return `the admission webhook of config-rollout is not installed in this cluster: each "kubectl apply" of a manifest that names configmap/${configMap} itself makes an extra rollout until the controller has pinned it again; to prevent that, let an administrator run, in a checkout of the config-rollout project: kubectl apply -f manifests/install.yaml`;
+    return `the admission webhook of config-rollout is not installed in this cluster: each "kubectl apply" of a manifest that names ${source} itself makes an extra rollout until the controller has pinned it again; to prevent that, let an administrator run, in a checkout of the config-rollout project: kubectl apply -f manifests/install.yaml`;
   }
 }

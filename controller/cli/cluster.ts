@@ -15,6 +15,17 @@ export interface WriteOptions {
   readonly fieldManager: string;
   /** Ask the server to do all but store it. */
   readonly dryRun: boolean;
+  /** Ask for an answer of metadata alone, so that the content is not sent back. */
+  readonly metadataOnly?: boolean;
+}
+
+export interface ListOptions {
+  /** Of every namespace, instead of the cluster's. */
+  readonly allNamespaces?: boolean;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  /** Each object's metadata alone, in the fields of the object. */
+  readonly metadataOnly?: boolean;
 }
 
 /** One namespace of a cluster, and what is in none. All methods throw ServerError, and nothing else. */
@@ -25,8 +36,14 @@ export interface Cluster {
   getMetadata(resource: ResourceName, name: string): Promise<Json>;
   /** The same of an object that is in no namespace. */
   getClusterScopedMetadata(resource: ResourceName, name: string): Promise<Json>;
+  /** Asks for page after page, as they are taken. NotFound when the server does not know the resource. */
+  list(resource: ResourceName, options?: ListOptions): AsyncIterable<Json>;
+  /** Whether the server knows the resource: what may not be read and what is not there are both Forbidden. */
+  serves(resource: ResourceName): Promise<boolean>;
   create(resource: ResourceName, body: Json, options: WriteOptions): Promise<Json>;
   patch(resource: ResourceName, name: string, patch: Patch, options: WriteOptions): Promise<Json>;
+  /** The same cluster, at another namespace. */
+  inNamespace(namespace: string): Cluster;
 }
 
 /** Throws an Error when there is no usable kubeconfig. Nothing is sent yet. */

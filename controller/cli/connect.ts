@@ -2,13 +2,14 @@
 // files here that know of kube/. Loaded when a command connects, so that --help does not pay for it.
 
 import { KubeConfig } from '@kubernetes/client-node';
+import { isFailure } from '../app/errors.ts';
 import { ApiError } from '../kube/api-error.ts';
 import { KubeClient, type RequestOptions } from '../kube/client.ts';
 import { translate } from '../kube/cluster.ts';
 import { type LoadedKubeConfig, loadKubeConfig } from '../kube/kubeconfig.ts';
 import { resourcePath } from '../kube/paths.ts';
 import type { ResourceName } from '../workloads/kind.ts';
-import type { Cluster, Json, Patch, WriteOptions } from './cluster.ts';
+import type { Cluster, Json, ListOptions, Patch, WriteOptions } from './cluster.ts';
 import { type ConnectionFlags, requestTimeoutOf } from './common-flags.ts';
 import { ServerError, UsageError } from './errors.ts';
 
@@ -23,9 +24,17 @@ export interface ConnectOptions {
 
 type Method = 'GET' | 'POST' | 'PATCH';
 
-const METADATA_ONLY = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json';
+interface Page extends Json {
+  readonly items?: readonly Json[];
+  readonly metadata?: { readonly continue?: string };
+}
+
+// Nothing else is accepted: a server that cannot do it should refuse, and not send a Secret's content.
+const METADATA_ONLY = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
+const METADATA_LIST = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
 const CONTENT_TYPES = { merge: 'application/merge-patch+json', json: 'application/json-patch+json' } as const;
 const TRACE_LEVEL = 6;
+const PAGE = 500;
 
 /** Throws UsageError for flags that contradict each other, Error when there is no usable kubeconfig. */
 export function connect(flags: ConnectionFlags, options: ConnectOptions): Cluster {
@@ -36,7 +45,6 @@ export function connect(flags: ConnectionFlags, options: ConnectOptions): Cluste
   const onWarning = once(options.warn);
   const client = new KubeClient(override(loaded.config, flags), { userAgent, headers, onWarning });
   const trace = Number(flags.v ?? 0) >= TRACE_LEVEL ? options.trace : () => undefined;
-  const namespace = flags.namespace || loaded.namespace;
 
   async function send(method: Method, path: string, request: RequestOptions = {}): Promise<Json> {
     const start = performance.now();
@@ -53,12 +61,37 @@ export function connect(flags: ConnectionFlags, options: ConnectOptions): Cluste
     }
   }
 
-  return {
+  async function* list(path: string, { labelSelector, fieldSelector, metadataOnly }: ListOptions) {
+    const accept = metadataOnly ? METADATA_LIST : undefined;
+    let position: string | undefined;
+    do {
+      const page = { limit: PAGE, continue: position, labelSelector, fieldSelector };
+      const { items, metadata } = (await send('GET', path, { query: page, ...(accept && { accept }) })) as Page;
+      yield* items ?? [];
+      position = metadata?.continue || undefined;
+    } while (position !== undefined);
+  }
+
+  const clusterAt = (namespace: string): Cluster => ({
     namespace,
     get: (resource, name) => send('GET', resourcePath(resource, namespace, name)),
     getMetadata: (resource, name) => send('GET', resourcePath(resource, namespace, name), { accept: METADATA_ONLY }),
     getClusterScopedMetadata: (resource, name) =>
       send('GET', resourcePath(resource, undefined, name), { accept: METADATA_ONLY }),
+    list: (resource, options = {}) =>
+      list(resourcePath(resource, options.allNamespaces ? undefined : namespace), options),
+    async serves({ apiVersion, resource }) {
+      try {
+        const { resources } = await send(
+          'GET',
+          apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`,
+        );
+        return (resources as readonly { readonly name: string }[]).some(({ name }) => name === resource);
+      } catch (error) {
+        if (isFailure(error, 'NotFound')) return false;
+        throw error;
+      }
+    },
     create: (resource: ResourceName, body: Json, write: WriteOptions) =>
       send('POST', resourcePath(resource, namespace), { body, query: query(write) }),
     patch: (resource: ResourceName, name: string, patch: Patch, write: WriteOptions) =>
@@ -66,8 +99,11 @@ export function connect(flags: ConnectionFlags, options: ConnectOptions): Cluste
         body: patch.type === 'json' ? patch.operations : patch.body,
         contentType: CONTENT_TYPES[patch.type],
         query: query(write),
+        ...(write.metadataOnly && { accept: METADATA_ONLY }),
       }),
-  };
+    inNamespace: clusterAt,
+  });
+  return clusterAt(flags.namespace || loaded.namespace);
 }
 
 // A retried read and a write that follows it are warned of alike.

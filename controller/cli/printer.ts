@@ -27,7 +27,7 @@ export function makePrinter(flags: Pick<WriteFlags, 'output' | 'show-managed-fie
         case 'name':
           return `${object}\n`;
         case 'json':
-          return `${JSON.stringify(sorted(shown), undefined, 4)}\n`;
+          return toJson(shown);
         case 'yaml':
           return `${count > 1 ? '---\n' : ''}${await toYaml(shown)}`;
         default:
@@ -52,11 +52,16 @@ function formatOf(text: string): Format {
   }
 }
 
+/** Keys sorted, indented as kubectl does. */
+export function toJson(value: Json): string {
+  return `${JSON.stringify(sorted(value), undefined, 4)}\n`;
+}
+
 // kubectl's YAML reader takes more for numbers than YAML 1.1 says (0o17, 1_0), and text may look like one.
 const LOOKS_LIKE_NUMBER = /^[-+.]*\d[\w.+:-]*$/;
 
 /** YAML that kubectl reads back as the same object. Loaded when it is needed: --help has no use for it. */
-async function toYaml(value: Json): Promise<string> {
+export async function toYaml(value: Json): Promise<string> {
   const { Document, visit } = await import('yaml');
   const document = new Document(value, { version: '1.1', sortMapEntries: true });
   visit(document, {

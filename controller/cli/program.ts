@@ -11,6 +11,7 @@ const ROOT = 'kubectl config-rollout';
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   'set-owner': async () => (await import('./set-owner/command.ts')).setOwner,
   'set-volume': async () => (await import('./set-volume/command.ts')).setVolume,
+  'who-uses': async () => (await import('./who-uses/command.ts')).whoUses,
   create: async () => (await import('./create/command.ts')).create,
 };
 
@@ -74,7 +75,7 @@ async function rootHelp(): Promise<string> {
     Object.entries(COMMANDS).map(async ([name, load]) => `  ${name.padEnd(12)}${(await load()).summary}`),
   );
   return [
-    'Roll out changes of ConfigMaps as revisions of Deployments, and roll them back with "kubectl rollout undo".',
+    'Roll out changes of ConfigMaps and Secrets as revisions of workloads, and roll them back with "kubectl rollout undo".',
     `Commands:\n${commands.join('\n')}\n  version     Print the version.`,
     `Usage:\n  ${ROOT} COMMAND [options]`,
     `Use "${ROOT} COMMAND --help" for more information about a command.\n`,

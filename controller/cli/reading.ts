@@ -6,6 +6,7 @@ import { ServerError } from './errors.ts';
 
 const ATTEMPTS = 5;
 const PAUSE_MS = 50;
+const AT_A_TIME = 10;
 const GIVEN_UP = 'something else keeps changing the object; nothing was written, run the command again';
 
 /** Promise.all, but of several failures the first in the list is thrown, not the first in time: errors are repeatable. */
@@ -28,4 +29,13 @@ export async function retryOnConflict<T>(attempt: () => Promise<T>): Promise<T> 
       await sleep(count * PAUSE_MS);
     }
   }
+}
+
+/** Runs `work` on each, a few at the same time: a cluster may have thousands of them. */
+export async function aFewAtATime<T>(items: Iterable<T>, work: (item: T) => Promise<void>): Promise<void> {
+  const queue = [...items].values();
+  const worker = async (): Promise<void> => {
+    for (const item of queue) await work(item);
+  };
+  await inOrder(Array.from({ length: AT_A_TIME }, worker));
 }

@@ -1,5 +1,6 @@
 // `cm foo`, `configmap/foo`, `deployments.apps/bar`: the words by which kubectl's users name objects → which objects.
 
+import type { SourceKind } from '../core/types.ts';
 import type { ResourceName } from '../workloads/kind.ts';
 import { WORKLOAD_KINDS } from '../workloads/kinds.ts';
 import { CommandError, UsageError } from './errors.ts';
@@ -16,13 +17,32 @@ export interface Target {
   readonly name: string;
 }
 
-export const CONFIG_MAPS: Resource = {
+export interface SourceResource extends Resource {
+  readonly kind: SourceKind;
+}
+
+/** A ConfigMap or a Secret that was named on the command line. */
+export interface SourceTarget extends Target {
+  readonly resource: SourceResource;
+}
+
+export const CONFIG_MAPS: SourceResource = {
   apiVersion: 'v1',
   kind: 'ConfigMap',
   resource: 'configmaps',
   printed: 'configmap',
   aliases: ['configmap', 'configmaps', 'cm'],
 };
+
+const SECRETS: SourceResource = {
+  apiVersion: 'v1',
+  kind: 'Secret',
+  resource: 'secrets',
+  printed: 'secret',
+  aliases: ['secret', 'secrets'],
+};
+
+export const SOURCES: Readonly<Record<SourceKind, SourceResource>> = { ConfigMap: CONFIG_MAPS, Secret: SECRETS };
 
 export const WORKLOADS: readonly Resource[] = WORKLOAD_KINDS.map(
   ({ apiVersion, kind, resource, apiGroup, aliases }) => ({
@@ -34,19 +54,18 @@ export const WORKLOADS: readonly Resource[] = WORKLOAD_KINDS.map(
   }),
 );
 
-const SUPPORTED: readonly Resource[] = [CONFIG_MAPS, ...WORKLOADS];
+const SUPPORTED: readonly Resource[] = [...Object.values(SOURCES), ...WORKLOADS];
 
-// Known, so that the error can say "not yet" rather than "what is that".
-const NOT_YET: readonly (readonly [kind: string, ...aliases: string[]])[] = [
-  ['StatefulSet', 'statefulset', 'statefulsets', 'sts'],
-  ['DaemonSet', 'daemonset', 'daemonsets', 'ds'],
+/** For the help and for errors: `deployment|statefulset|…`. */
+export const WORKLOAD_TYPES = WORKLOADS.map(({ kind }) => kind.toLowerCase()).join('|');
+
+// Known, so that the error can say "not this one" rather than "what is that".
+const UNSUPPORTED: readonly (readonly [kind: string, ...aliases: string[]])[] = [
   ['ReplicaSet', 'replicaset', 'replicasets', 'rs'],
   ['ReplicationController', 'replicationcontroller', 'replicationcontrollers', 'rc'],
   ['CronJob', 'cronjob', 'cronjobs', 'cj'],
   ['Job', 'job', 'jobs'],
   ['Pod', 'pod', 'pods', 'po'],
-  ['Secret', 'secret', 'secrets'],
-  ['Rollout', 'rollout', 'rollouts', 'ro'],
 ];
 
 /** `configmap/foo`, `deployment.apps/bar`: as kubectl prints the object. */
@@ -63,27 +82,31 @@ export function isWorkload({ resource }: Target): boolean {
   return WORKLOADS.includes(resource);
 }
 
+export function isSource(target: Target): target is SourceTarget {
+  return Object.values(SOURCES).some((resource) => resource === target.resource);
+}
+
 /**
- * Reads TYPE/NAME and TYPE NAME [NAME…], mixed at will: `cm foo deploy/bar`. A word without a slash is a name when it
- * follows a type; when it is itself a type, and another word follows, it starts the next group.
+ * Reads TYPE/NAME, TYPE NAME [NAME…] and TYPE,TYPE NAME [NAME…], mixed at will: `cm foo deploy/bar`. A word without a slash
+ * is a name when it follows a type; when it is itself a type, and another word follows, it starts the next group.
  *
  * @throws UsageError for what cannot be read, CommandError for kinds that are not supported.
  */
 export function parseTargets(words: readonly string[]): Target[] {
   const targets: Target[] = [];
-  let resource: Resource | undefined;
+  let resources: readonly Resource[] = [];
   let named = true;
   words.forEach((word, i) => {
     const next = words[i + 1];
     if (word.includes('/')) {
-      if (resource !== undefined && !named) throw lacksName(words[i - 1] ?? '');
+      if (!named) throw lacksName(words[i - 1] ?? '');
       targets.push(parseSlashed(word));
-      resource = undefined;
-    } else if (resource === undefined || (named && isType(word) && next !== undefined && !next.includes('/'))) {
-      resource = resourceOf(word, word);
+      resources = [];
+    } else if (resources.length === 0 || (named && isType(word) && next !== undefined && !next.includes('/'))) {
+      resources = word.split(',').map((type) => resourceOf(type, word));
       named = false;
     } else {
-      targets.push({ resource, name: word });
+      targets.push(...resources.map((resource) => ({ resource, name: word })));
       named = true;
     }
   });
@@ -104,18 +127,22 @@ function resourceOf(type: string, word: string): Resource {
   const found = SUPPORTED.find(({ aliases }) => aliases.includes(short));
   if (found !== undefined) return found;
   const supported = SUPPORTED.map(({ kind }) => kind).join(', ');
-  const [later] = NOT_YET.find(([, ...aliases]) => aliases.includes(short.split('.')[0] ?? '')) ?? [];
-  if (later !== undefined) {
-    throw new CommandError(`${word}: objects of kind ${later} are not supported yet (supported: ${supported})`);
+  const [known] = UNSUPPORTED.find(([, ...aliases]) => aliases.includes(short.split('.')[0] ?? '')) ?? [];
+  if (known !== undefined) {
+    throw new CommandError(`${word}: objects of kind ${known} are not supported (supported: ${supported})`);
   }
-  throw new UsageError(`unknown resource type "${type}"; name objects as configmap/NAME and deployment/NAME`);
+  throw new UsageError(
+    `unknown resource type "${type}"; name objects as configmap/NAME, secret/NAME and ${WORKLOAD_TYPES}/NAME`,
+  );
 }
 
 function isType(word: string): boolean {
-  const [first = ''] = word.toLowerCase().split('.');
-  return [...SUPPORTED, ...NOT_YET.map(([, ...aliases]) => ({ aliases }))].some(({ aliases }) =>
-    aliases.includes(first),
-  );
+  return word.split(',').every((part) => {
+    const [first = ''] = part.toLowerCase().split('.');
+    return [...SUPPORTED, ...UNSUPPORTED.map(([, ...aliases]) => ({ aliases }))].some(({ aliases }) =>
+      aliases.includes(first),
+    );
+  });
 }
 
 // `deployments.v1.apps` names a version, which is not ours to choose.

@@ -70,7 +70,11 @@ describe('kubectl set-owner', () => {
       ['configmap/foo', 'deployment/none'],
       /^Error from server \(NotFound\): deployments\.apps "none" not found\n$/,
     ],
-    ['a kind that cannot own', ['configmap/foo', 'statefulset/x'], /statefulset/],
+    [
+      'a kind that cannot own',
+      ['configmap/foo', 'cronjob/x'],
+      /^error: cronjob\/x: objects of kind CronJob are not supported/,
+    ],
     [
       'an unknown flag',
       ['configmap/foo', 'deployment/bar', '--nope'],
@@ -135,6 +139,69 @@ describe('kubectl set-volume', () => {
     expect(await scenario.kubectl(...args)).toBe('deployment.apps/bar unchanged\n');
     const listed = await scenario.kubectl('set-volume', 'deploy/bar');
     expect(listed).toBe(`Deployment bar\n  configMap/foo (pinned: ${pinned}) as foo\n    mounted at /etc/foo\n`);
+  });
+});
+
+describe('the plugins and Secrets', () => {
+  const PASSWORD = 'correct-horse';
+
+  test('name owners of a Secret, and show its content to nobody who did not ask', async () => {
+    const scenario = await Scenario.start('secret-owner');
+    const mounting = deploymentManifest();
+    mounting.spec.template.spec.volumes = [{ name: 'config', secret: { secretName: 'foo' } }];
+    const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'foo' }, stringData: { password: PASSWORD } };
+    await scenario.apply(secret, configMapManifest('foo', V1), mounting);
+    const first = await scenario.tryKubectl('set-owner', 'secret/foo', 'deployment/bar', '-v=9');
+    expect(first).toMatchObject({ code: 0, stdout: 'secret/foo owner updated\n' });
+    expect(first.stderr).toMatch(/^PATCH \/api\/v1\/namespaces\/.*\/secrets\/foo OK/m);
+    expect(first.stderr).toMatch(/only where the controller runs with --secrets/);
+    const { metadata, data } = await scenario.get('/api/v1/namespaces/NS/secrets/foo');
+    expect(metadata.ownerReferences).toMatchObject([{ kind: 'Deployment', name: 'bar' }]);
+    expect((await scenario.configMap('foo')).metadata.ownerReferences).toBeUndefined();
+    const again = await scenario.tryKubectl('set-owner', 'secret', 'foo', 'deploy/bar', '-o', 'yaml', '-v=9');
+    expect(again.stdout).toMatch(/^kind: PartialObjectMetadata$/m);
+    const listed = await scenario.tryKubectl('set-volume', 'deploy/bar', '-v=9');
+    expect(listed.stdout).toBe('Deployment bar\n  secret/foo as config\n    mounted at /etc/config\n');
+    const all = [first, again, listed].map(({ stdout, stderr }) => stdout + stderr).join('');
+    expect(all).not.toContain(PASSWORD);
+    expect(all).not.toContain(data.password);
+    const removed = await scenario.tryKubectl('set-owner', 'secret/foo', 'deploy/bar', '--remove', '-o', 'name');
+    expect(removed).toEqual({ code: 0, stdout: 'secret/foo\n', stderr: '' });
+  });
+
+  test('mount one in a StatefulSet, beside the ConfigMap of the same name', async () => {
+    const scenario = await Scenario.start('secret-volume');
+    const { spec } = deploymentManifest();
+    spec.template.spec = { containers: [{ name: 'app', image: 'app:1' }] };
+    const stateful = {
+      apiVersion: 'apps/v1',
+      kind: 'StatefulSet',
+      metadata: { name: 'bar' },
+      spec: { ...spec, serviceName: 'bar' },
+    };
+    await scenario.apply(stateful, configMapManifest('foo', V1));
+    await scenario.kubectl('set-volume', 'sts/bar', '-t', 'configmap', '--configmap-name', 'foo', '-m', '/etc/foo');
+    const args = [
+      'set-volume',
+      'sts/bar',
+      '-t',
+      'secret',
+      '--secret-name',
+      'foo',
+      '--name',
+      'secrets',
+      '-m',
+      '/etc/secrets',
+    ];
+    const mounted = await scenario.tryKubectl(...args);
+    expect(mounted).toEqual({
+      code: 0,
+      stdout: 'statefulset.apps/bar volume updated\n',
+      stderr: 'Warning: secret/foo does not exist yet; pods that mount it wait until it does\n',
+    });
+    expect(await scenario.kubectl('set-volume', 'sts/bar')).toBe(
+      'StatefulSet bar\n  configMap/foo as foo\n    mounted at /etc/foo\n  secret/foo as secrets\n    mounted at /etc/secrets\n',
+    );
   });
 });
 

@@ -8,7 +8,7 @@ import { CONNECTION_FLAGS } from '../../controller/cli/common-flags.ts';
 import { connect } from '../../controller/cli/connect.ts';
 import { ServerError } from '../../controller/cli/errors.ts';
 import { parseFlags } from '../../controller/cli/flags.ts';
-import { CONFIG_MAPS } from '../../controller/cli/resources.ts';
+import { CONFIG_MAPS, SOURCES } from '../../controller/cli/resources.ts';
 
 const seen: { request: IncomingMessage; body: string }[] = [];
 let answer: { status: number; body: object; warning?: string[] } = { status: 200, body: {} };
@@ -144,6 +144,58 @@ describe('requests', () => {
   test('ask for metadata alone', async () => {
     await open().getMetadata(CONFIG_MAPS, 'foo');
     expect(last()?.request.headers.accept).toMatch(/^application\/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1/);
+  });
+
+  test('that change metadata may ask for nothing else', async () => {
+    const patch = { type: 'merge', body: { metadata: {} } } as const;
+    await open().patch(SOURCES.Secret, 'foo', patch, { ...write, metadataOnly: true });
+    expect(last()?.request.headers.accept).toBe('application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1');
+    await open().patch(SOURCES.Secret, 'foo', patch, write);
+    expect(last()?.request.headers.accept).toBe('application/json');
+  });
+
+  test('for the next page are made when it is wanted', async () => {
+    const asked = seen.length;
+    const cluster = open();
+    const found: unknown[] = [];
+    answer = { status: 200, body: { metadata: { continue: 'more' }, items: [1, 2] } };
+    for await (const item of cluster.list(CONFIG_MAPS, { labelSelector: 'a=b,c' })) {
+      found.push(item);
+      answer = { status: 200, body: { metadata: {}, items: [3] } };
+    }
+    expect(found).toEqual([1, 2, 3]);
+    expect(seen.slice(asked).map(({ request }) => request.url)).toEqual([
+      '/api/v1/namespaces/team/configmaps?limit=500&labelSelector=a%3Db%2Cc',
+      '/api/v1/namespaces/team/configmaps?limit=500&continue=more&labelSelector=a%3Db%2Cc',
+    ]);
+  });
+
+  test('may be about every namespace, or another one', async () => {
+    answer = { status: 200, body: { metadata: {}, items: null } };
+    const list = open().list(SOURCES.Secret, {
+      allNamespaces: true,
+      fieldSelector: 'metadata.name=foo',
+      metadataOnly: true,
+    });
+    expect((await list[Symbol.asyncIterator]().next()).done).toBe(true);
+    expect(last()?.request.url).toBe('/api/v1/secrets?limit=500&fieldSelector=metadata.name%3Dfoo');
+    // Nothing else is accepted: a server that cannot do it must not send contents.
+    expect(last()?.request.headers.accept).toBe('application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1');
+    await open().inNamespace('other').getMetadata(SOURCES.Secret, 'foo');
+    expect(last()?.request.url).toBe('/api/v1/namespaces/other/secrets/foo');
+    expect(last()?.request.headers.accept).toBe('application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1');
+  });
+
+  test('find out what the server knows', async () => {
+    const rollouts = { apiVersion: 'argoproj.io/v1alpha1', kind: 'Rollout', resource: 'rollouts' };
+    answer = { status: 200, body: { resources: [{ name: 'rollouts' }, { name: 'rollouts/status' }] } };
+    expect(await open().serves(rollouts)).toBe(true);
+    expect(last()?.request.url).toBe('/apis/argoproj.io/v1alpha1');
+    expect(await open().serves({ ...rollouts, resource: 'analysisruns' })).toBe(false);
+    answer = { status: 404, body: {} };
+    expect(await open().serves(rollouts)).toBe(false);
+    answer = { status: 500, body: {} };
+    await expect(open().serves(rollouts)).rejects.toBeInstanceOf(ServerError);
   });
 
   test('leave the namespace out for what is in none', async () => {

@@ -142,7 +142,7 @@ describe('config-rollout create', () => {
   test.each([
     [
       `${CREATE} --owner deploy/nope`,
-      'Error from server (NotFound): deployments.apps "nope" not found\nconfigmap/foo was not created; create deployment.apps/nope first, or name it with --declare, which needs no existing Deployment\n',
+      'Error from server (NotFound): deployments.apps "nope" not found\nconfigmap/foo was not created; create deployment.apps/nope first, or name it with --declare: it need not exist then\n',
     ],
     [
       'kubectl config-rollout create taken --owner deploy/bar',
@@ -162,11 +162,11 @@ describe('config-rollout create', () => {
     ],
     [
       `${CREATE} --owner bar`,
-      'error: invalid argument "bar" for "--owner" flag: it names no Deployment; write deployment/NAME\nSee \'kubectl config-rollout create --help\' for usage.\n',
+      'error: invalid argument "bar" for "--owner" flag: it names no workload; write deployment|statefulset|daemonset|rollout/NAME\nSee \'kubectl config-rollout create --help\' for usage.\n',
     ],
     [
       `${CREATE} --owner cm/bar`,
-      'error: invalid argument "cm/bar" for "--owner" flag: it names no Deployment; write deployment/NAME\nSee \'kubectl config-rollout create --help\' for usage.\n',
+      'error: invalid argument "cm/bar" for "--owner" flag: it names no workload; write deployment|statefulset|daemonset|rollout/NAME\nSee \'kubectl config-rollout create --help\' for usage.\n',
     ],
     [
       `${CREATE} --declare`,

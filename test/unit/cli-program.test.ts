@@ -18,26 +18,30 @@ describe('the name that the program is called by', () => {
   };
 
   test.each([
-    ['/usr/bin/kubectl-set_owner', 'Make Deployments the owners of a ConfigMap, so that its changes roll out to them.'],
+    [
+      '/usr/bin/kubectl-set_owner',
+      'Make workloads the owners of ConfigMaps and Secrets, so that their changes roll out to them.',
+    ],
     [
       'C:/bin/kubectl-set_owner.exe',
-      'Make Deployments the owners of a ConfigMap, so that its changes roll out to them.',
+      'Make workloads the owners of ConfigMaps and Secrets, so that their changes roll out to them.',
     ],
-    ['kubectl-set_volume', 'Add, remove or list the volumes of a Deployment that hold ConfigMaps and Secrets.'],
+    ['kubectl-set_volume', 'Add, remove or list the volumes of a workload that hold ConfigMaps and Secrets.'],
     [
       'kubectl-config_rollout',
-      'Roll out changes of ConfigMaps as revisions of Deployments, and roll them back with "kubectl rollout undo".',
+      'Roll out changes of ConfigMaps and Secrets as revisions of workloads, and roll them back with "kubectl rollout undo".',
     ],
     [
       'main.ts',
-      'Roll out changes of ConfigMaps as revisions of Deployments, and roll them back with "kubectl rollout undo".',
+      'Roll out changes of ConfigMaps and Secrets as revisions of workloads, and roll them back with "kubectl rollout undo".',
     ],
   ])('%s --help', async (path, line) => {
     expect(await firstLine(path, '--help')).toBe(line);
   });
 
   test.each([
-    [['set-owner', '-h'], 'Make Deployments the owners'],
+    [['set-owner', '-h'], 'Make workloads the owners'],
+    [['who-uses', '-h'], 'Show what uses a ConfigMap or a Secret, and what rolls out when it changes.'],
     [['help', 'set-volume'], 'Add, remove or list the volumes'],
     [['create', '--help'], 'Create a ConfigMap'],
     [[], 'Roll out changes of ConfigMaps'],
@@ -73,7 +77,9 @@ describe('--help', () => {
     expect(out).toContain("\n\nOptions:\n    --dry-run='none':\n\tMust be");
     expect(out).toContain("    -o, --output='':\n\tOutput format. One of: (json, yaml, name).\n");
     expect(out).toContain('    --remove=false:\n');
-    expect(out).toContain('\n\nUsage:\n  kubectl set-owner configmap/NAME deployment/NAME');
+    expect(out).toContain(
+      '\n\nUsage:\n  kubectl set-owner configmap|secret/NAME [...] deployment|statefulset|daemonset|rollout/NAME [...]',
+    );
   });
 });
 

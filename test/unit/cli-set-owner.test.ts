@@ -1,6 +1,16 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Json } from '../../controller/cli/cluster.ts';
-import { configMap, deployment, MemoryCluster, ownerOf, run, snapshotOf } from '../support/cli.ts';
+import {
+  CONFIDENTIAL,
+  configMap,
+  deployment,
+  MemoryCluster,
+  ownerOf,
+  run,
+  secret,
+  snapshotOf,
+  workload,
+} from '../support/cli.ts';
 
 const mounting = (name: string) => ({ volumes: [{ name: 'config', configMap: { name } }] });
 const ownersOf = (cluster: MemoryCluster, name = 'foo') =>
@@ -25,7 +35,7 @@ describe('set-owner', () => {
       [
         'Warning: deleting deployment.apps/bar now also deletes configmap/foo; to opt in without that, declare the owner instead:',
         '  kubectl annotate configmap/foo configrollout.dev/owners=deployment/bar --overwrite && kubectl set-owner configmap/foo deployment/bar --remove',
-        'or opt in deployment/bar with every ConfigMap that is referenced there:',
+        'or opt in deployment/bar with every ConfigMap and Secret that is referenced there:',
         '  kubectl label deployment/bar configrollout.dev/managed=all --overwrite && kubectl set-owner configmap/foo deployment/bar --remove',
         '',
       ].join('\n'),
@@ -109,16 +119,13 @@ describe('set-owner', () => {
     ],
     [
       'cm/foo deploy/leaving',
-      'error: deployment.apps/leaving is being deleted, and would take configmap/foo with it; wait until it is gone, and name the Deployment that replaces it\n',
+      'error: deployment.apps/leaving is being deleted, and would take configmap/foo with it; wait until it is gone, and name what replaces it\n',
     ],
     [
       'cm/foo',
-      "error: one configmap and at least one deployment are required: configmap/NAME deployment/NAME\nSee 'kubectl set-owner --help' for usage.\n",
+      "error: a configmap or secret and a workload are required at least, as in configmap/NAME deployment/NAME\nSee 'kubectl set-owner --help' for usage.\n",
     ],
-    [
-      'cm/foo cm/bar deploy/bar',
-      "error: one configmap at a time: run the command once for each\nSee 'kubectl set-owner --help' for usage.\n",
-    ],
+    ['cm/foo secret/nope deploy/bar', 'Error from server (NotFound): secrets "nope" not found\n'],
     [
       'cm/foo deploy/bar -o wide',
       'error: unable to match a printer suitable for the output format "wide", allowed formats are: json,name,yaml\nSee \'kubectl set-owner --help\' for usage.\n',
@@ -281,5 +288,143 @@ describe('set-owner --remove', () => {
     );
     const { err } = await run(cluster, REMOVE);
     expect(err).toBe(`Warning: configmap/foo still rolls out to deployment.apps/bar, ${expected}`);
+  });
+});
+
+describe('set-owner of a Secret', () => {
+  const mountingSecret = (secretName: string) => ({ volumes: [{ name: 'config', secret: { secretName } }] });
+  const ownersOfSecret = (cluster: MemoryCluster) =>
+    (cluster.objects.get('secrets/foo')?.['metadata'] as Json | undefined)?.['ownerReferences'];
+  const clusterOf = (...objects: Json[]) =>
+    new MemoryCluster(secret('foo'), configMap('foo'), deployment('bar', mountingSecret('foo')), ...objects);
+
+  test('adds the owner, reads no content, and says where Secrets roll out', async () => {
+    const cluster = clusterOf();
+    const { code, out, err } = await run(cluster, 'kubectl set-owner secret/foo deploy/bar');
+    expect({ code, out }).toEqual({ code: 0, out: 'secret/foo owner updated\n' });
+    expect(ownersOfSecret(cluster)).toEqual([ownerOf('bar')]);
+    expect(ownersOf(cluster)).toBeUndefined();
+    expect(cluster.contentReads).toEqual(['deployments/bar']);
+    expect(err).toBe(
+      [
+        'Warning: deleting deployment.apps/bar now also deletes secret/foo; to opt in without that, declare the owner instead:',
+        '  kubectl annotate secret/foo configrollout.dev/owners=deployment/bar --overwrite && kubectl set-owner secret/foo deployment/bar --remove',
+        'or opt in deployment/bar with every ConfigMap and Secret that is referenced there:',
+        '  kubectl label deployment/bar configrollout.dev/managed=all --overwrite && kubectl set-owner secret/foo deployment/bar --remove',
+        'Warning: secret/foo: changes of Secrets roll out only where the controller runs with --secrets',
+        '',
+      ].join('\n'),
+    );
+    expect(await run(cluster, 'kubectl set-owner secret/foo deploy/bar')).toEqual({
+      code: 0,
+      out: 'secret/foo unchanged\n',
+      err: '',
+    });
+  });
+
+  test.each([
+    ['-o name', 'secret/foo\n'],
+    [
+      '--dry-run=client -o yaml',
+      /^apiVersion: meta.k8s.io\/v1\nkind: PartialObjectMetadata\nmetadata:\n {2}name: foo\n/,
+    ],
+    ['--dry-run=server', 'secret/foo owner updated (server dry run)\n'],
+  ])('never has the content sent with %s', async (flags, expected) => {
+    const cluster = clusterOf();
+    const { out, err } = await run(cluster, `kubectl set-owner secret/foo deploy/bar ${flags}`);
+    expect(out).toMatch(expected);
+    expect(out + err).not.toContain(CONFIDENTIAL);
+    expect(cluster.contentReads).not.toContain('secrets/foo');
+  });
+
+  test('prints no content that kubectl apply left in an annotation', async () => {
+    const annotations = {
+      'kubectl.kubernetes.io/last-applied-configuration': `{"data":{"password":"${CONFIDENTIAL}"}}`,
+    };
+    const cluster = new MemoryCluster(secret('foo', { annotations: { ...annotations, mine: 'x' } }), deployment('bar'));
+    const { out } = await run(cluster, 'kubectl set-owner secret/foo deploy/bar --dry-run=client -o json');
+    expect(JSON.parse(out).metadata.annotations).toEqual({ mine: 'x' });
+    await run(cluster, 'kubectl set-owner secret/foo deploy/bar');
+    expect(cluster.objects.get('secrets/foo')).toMatchObject({ metadata: { annotations } });
+  });
+
+  test('prints what the server answers, as kubectl does, to those who ask for the object', async () => {
+    const { out, err } = await run(clusterOf(), 'kubectl set-owner secret/foo deploy/bar -o yaml -v=9');
+    expect(out).toContain(`data:\n  password: ${CONFIDENTIAL}\n`);
+    expect(err).not.toContain(CONFIDENTIAL);
+  });
+
+  test('is not mistaken for the ConfigMap of the same name', async () => {
+    const cluster = new MemoryCluster(secret('foo'), configMap('foo'), deployment('bar', mounting('foo')));
+    expect((await run(cluster, 'kubectl set-owner secret/foo deploy/bar')).err).toContain(
+      'deployment.apps/bar does not reference secret/foo yet; to mount it, run:\n  kubectl set-volume deployment/bar -t secret --secret-name foo --mount-path PATH\n',
+    );
+    const pinned = clusterOf(
+      deployment('bar', mounting('foo-6ct58987ht')),
+      snapshotOf('foo', '6ct58987ht', {}, secret),
+    );
+    expect((await run(pinned, 'kubectl set-owner secret/foo deploy/bar')).err).toContain('does not reference');
+  });
+
+  test('is done with others in one command, each guarded by its own version', async () => {
+    const cluster = clusterOf(
+      deployment('bar', { volumes: [...mounting('foo').volumes, { name: 's', secret: { secretName: 'foo' } }] }),
+    );
+    cluster.admission = 'NotFound';
+    const { out, err } = await run(cluster, 'kubectl set-owner cm,secret foo deploy/bar');
+    expect(out).toBe('configmap/foo owner updated\nsecret/foo owner updated\n');
+    expect(cluster.writes.map(({ key }) => key)).toEqual(['configmaps/foo', 'secrets/foo']);
+    expect(err.match(/manifest that names .* itself/g)).toEqual([
+      'manifest that names configmap/foo or secret/foo itself',
+    ]);
+    expect((await run(cluster, 'kubectl set-owner secret/foo cm/foo deploy/bar --remove')).out).toBe(
+      'secret/foo owner removed\nconfigmap/foo owner removed\n',
+    );
+  });
+
+  test('is refused for a snapshot', async () => {
+    const cluster = clusterOf(snapshotOf('foo', '6ct58987ht', {}, secret));
+    expect((await run(cluster, 'kubectl set-owner secret/foo-6ct58987ht deploy/bar')).err).toBe(
+      "error: secret/foo-6ct58987ht is a snapshot of secret/foo, whose owners are config-rollout's to set; name the source instead: kubectl set-owner secret/foo deployment/bar\n",
+    );
+  });
+});
+
+describe('set-owner to other kinds than Deployments', () => {
+  test.each([
+    ['sts', 'apps/v1', 'StatefulSet', 'statefulset.apps/bar'],
+    ['ds', 'apps/v1', 'DaemonSet', 'daemonset.apps/bar'],
+    ['ro', 'argoproj.io/v1alpha1', 'Rollout', 'rollout.argoproj.io/bar'],
+  ])('%s', async (alias, apiVersion, kind, printed) => {
+    const cluster = new MemoryCluster(configMap('foo'), workload(apiVersion, kind, 'bar', mounting('foo')));
+    const { out, err } = await run(cluster, `kubectl set-owner cm/foo ${alias}/bar`);
+    expect(out).toBe('configmap/foo owner updated\n');
+    expect(ownersOf(cluster)).toEqual([{ apiVersion, kind, name: 'bar', uid: 'uid-bar' }]);
+    expect(err).toContain(`Warning: deleting ${printed} now also deletes configmap/foo;`);
+    expect(err).toContain(`configrollout.dev/owners=${kind.toLowerCase()}/bar --overwrite`);
+  });
+
+  test('--remove leaves the declared owner of the same name and another kind', async () => {
+    const annotations = { 'configrollout.dev/owners': 'sts/bar, deploy/bar' };
+    const cluster = new MemoryCluster(
+      configMap('foo', { annotations, ownerReferences: [ownerOf('bar')] }),
+      deployment('bar', mounting('foo')),
+    );
+    expect((await run(cluster, `${SET} --remove`)).err).toContain('configrollout.dev/owners=sts/bar --overwrite\n');
+  });
+});
+
+describe('set-owner where a label excludes', () => {
+  const none = { labels: { 'configrollout.dev/managed': 'none' } };
+  const excluded = { labels: { 'configmap.configrollout.dev/foo': 'excluded' } };
+  test.each([
+    ['the workload', {}, none, 'configrollout.dev/managed', 'deployment/bar'],
+    ['the source', none, {}, 'configrollout.dev/managed', 'configmap/foo'],
+    ['the source from the workload', {}, excluded, 'configmap.configrollout.dev/foo', 'deployment/bar'],
+  ])('%s says so', async (_, onSource, onWorkload, label, where) => {
+    const cluster = new MemoryCluster(configMap('foo', onSource), deployment('bar', mounting('foo'), onWorkload));
+    expect((await run(cluster, SET)).err).toContain(
+      `Warning: configmap/foo does not roll out to deployment.apps/bar, because of the label ${label} of ${where}; to take it away, run:\n  kubectl label ${where} ${label}-\n`,
+    );
   });
 });

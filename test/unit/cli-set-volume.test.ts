@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { Json } from '../../controller/cli/cluster.ts';
 import { defaultVolumeName } from '../../controller/cli/set-volume/add.ts';
 import { podSpecOf } from '../../controller/cli/set-volume/pod-template.ts';
-import { configMap, deployment, MemoryCluster, ownerOf, run, snapshotOf } from '../support/cli.ts';
+import { configMap, deployment, MemoryCluster, ownerOf, run, secret, snapshotOf, workload } from '../support/cli.ts';
 
 const FOO = '-t configmap --configmap-name foo';
 const volume = (name: string, source = name) => ({ name, configMap: { name: source, defaultMode: 420 } });
@@ -168,7 +168,8 @@ describe('set-volume adds', () => {
       [],
       'Warning: configmap/foo-6ct58987ht is a snapshot of configmap/foo: its content never changes\n',
     ],
-    ['--secret-name s', [], 'Warning: secret/s is mounted, but changes of Secrets are not rolled out yet\n'],
+    ['--secret-name s', [], 'Warning: secret/s does not exist yet; pods that mount it wait until it does\n'],
+    ['--secret-name s', [secret('s')], ''],
   ])('%s with a warning', async (flags, more, err) => {
     expect((await setVolume(clusterOf({}, ...more), flags)).err).toBe(err);
   });
@@ -208,7 +209,7 @@ describe('set-volume adds', () => {
       cluster.put(deployment('bar', { containers: [{ name: 'new' }, app()] }, { generation: 4 }));
     };
     expect((await setVolume(cluster, `${FOO} -m /etc/foo -c app`)).out).toBe('deployment.apps/bar volume updated\n');
-    expect(specOf(cluster).containers).toEqual([{ name: 'new' }, app(mount('foo', '/etc/foo'))]);
+    expect(specOf(cluster)?.containers).toEqual([{ name: 'new' }, app(mount('foo', '/etc/foo'))]);
   });
 
   test('prints the object with --dry-run=client -o yaml, one document for each Deployment', async () => {
@@ -279,7 +280,7 @@ describe('set-volume removes', () => {
     ['--name foo -m /nope', 'deployment.apps/bar mounts no such volume at /nope'],
     [
       '',
-      "must provide --confirm for removing more than one volume; to remove one, give its --name or --configmap-name\nSee 'kubectl set-volume --help' for usage.",
+      "must provide --confirm for removing more than one volume; to remove one, give its --name, --configmap-name or --secret-name\nSee 'kubectl set-volume --help' for usage.",
     ],
   ])('nothing for --remove %s', async (flags, message) => {
     const cluster = clusterOf(podSpec);
@@ -369,4 +370,97 @@ describe('set-volume refuses', () => {
     const { code, err } = await setVolume(clusterOf({}), flags);
     expect({ code, err }).toEqual({ code: 1, err: `error: ${message}\nSee 'kubectl set-volume --help' for usage.\n` });
   });
+});
+
+describe('set-volume and Secrets', () => {
+  const held = (secretName: string) => ({ name: 'foo', secret: { secretName, defaultMode: 420 } });
+  const mounting = (secretName: string) => ({ volumes: [held(secretName)], containers: [app(mount('foo', '/s'))] });
+  const snapshot = snapshotOf('foo', '6ct58987ht', {}, secret);
+  const SECRET = '-t secret --secret-name foo';
+
+  test('lists the Secret whose snapshot is mounted, and not the ConfigMap of the same name', async () => {
+    const cluster = clusterOf({
+      ...mounting('foo-6ct58987ht'),
+      volumes: [
+        held('foo-6ct58987ht'),
+        { name: 'p', projected: { sources: [{ secret: { name: 'foo-6ct58987ht' } }] } },
+      ],
+    });
+    const list = () => run(cluster, 'kubectl set-volume deploy/bar');
+    // Only the ConfigMap of that name is a snapshot.
+    expect((await list()).out).toBe(
+      'Deployment bar\n  secret/foo-6ct58987ht as foo\n    mounted at /s\n  projected secret/foo-6ct58987ht as p\n',
+    );
+    cluster.put(snapshot);
+    expect((await list()).out).toBe(
+      'Deployment bar\n  secret/foo (pinned: foo-6ct58987ht) as foo\n    mounted at /s\n  projected secret/foo (pinned: foo-6ct58987ht) as p\n',
+    );
+    expect(cluster.contentReads).toEqual(['deployments/bar', 'deployments/bar']);
+  });
+
+  test('changes nothing where a snapshot of it is mounted', async () => {
+    const cluster = clusterOf(mounting('foo-6ct58987ht'), secret('foo'), snapshot);
+    expect(await setVolume(cluster, `${SECRET} -m /s`)).toEqual({
+      code: 0,
+      out: 'deployment.apps/bar unchanged\n',
+      err: '',
+    });
+  });
+
+  test('puts the Secret itself in the place of its snapshot, unless it rolls out', async () => {
+    const cluster = clusterOf(mounting('foo-6ct58987ht'), secret('foo'), snapshot);
+    await setVolume(cluster, `${SECRET} --overwrite`);
+    expect(specOf(cluster)?.volumes).toEqual([held('foo')]);
+    const owned = secret('foo', { ownerReferences: [ownerOf('bar')] });
+    expect(await setVolume(clusterOf(mounting('foo-6ct58987ht'), owned, snapshot), `${SECRET} --overwrite`)).toEqual({
+      code: 0,
+      out: 'deployment.apps/bar unchanged\n',
+      err: 'Warning: secret/foo rolls out to deployment.apps/bar, which therefore keeps its snapshot; to mount the Secret itself, end that first:\n  kubectl set-owner secret/foo deployment/bar --remove\n',
+    });
+  });
+
+  test('removes by the name of the Secret, and says whose it still is', async () => {
+    const owned = secret('foo', { ownerReferences: [ownerOf('bar')] });
+    const cluster = clusterOf(mounting('foo-6ct58987ht'), owned, snapshot);
+    expect((await setVolume(cluster, '--remove --configmap-name foo')).err).toContain(
+      'a volume of configmap/foo not found',
+    );
+    expect(await setVolume(cluster, '--remove --secret-name foo')).toEqual({
+      code: 0,
+      out: 'deployment.apps/bar volume removed\n',
+      err: 'Warning: secret/foo still has deployment.apps/bar as its owner, and is deleted with it; to end that, run:\n  kubectl set-owner secret/foo deployment/bar --remove\n',
+    });
+  });
+});
+
+describe('set-volume and other kinds', () => {
+  test.each([
+    ['sts', 'apps/v1', 'StatefulSet', 'statefulset.apps/bar'],
+    ['ds', 'apps/v1', 'DaemonSet', 'daemonset.apps/bar'],
+    ['ro', 'argoproj.io/v1alpha1', 'Rollout', 'rollout.argoproj.io/bar'],
+  ])('%s', async (alias, apiVersion, kind, printed) => {
+    const cluster = new MemoryCluster(workload(apiVersion, kind, 'bar'), configMap('foo'));
+    expect((await run(cluster, `kubectl set-volume ${alias}/bar ${FOO} -m /etc/foo`)).out).toBe(
+      `${printed} volume updated\n`,
+    );
+    expect((await run(cluster, `kubectl set-volume ${alias}/bar`)).out).toBe(
+      `${kind} bar\n  configMap/foo as foo\n    mounted at /etc/foo\n`,
+    );
+  });
+
+  test.each(['', ` ${FOO} -m /etc/foo`])(
+    'a Rollout that refers to a Deployment is left alone by "%s"',
+    async (flags) => {
+      const rollout = {
+        ...workload('argoproj.io/v1alpha1', 'Rollout', 'bar'),
+        spec: { workloadRef: { kind: 'Deployment', name: 'web' } },
+      };
+      const cluster = new MemoryCluster(rollout, configMap('foo'));
+      expect(await run(cluster, `kubectl set-volume ro/bar${flags}`)).toEqual({
+        code: 1,
+        out: '',
+        err: 'error: rollout.argoproj.io/bar has no pod template of its own; name the workload that it refers to\n',
+      });
+    },
+  );
 });

@@ -12,7 +12,7 @@ import { CommandError, ServerError, UsageError } from '../errors.ts';
 import type { FlagTable } from '../flags.ts';
 import { makePrinter } from '../printer.ts';
 import { inOrder } from '../reading.ts';
-import { CONFIG_MAPS, isWorkload, parseTargets, printed, type Target } from '../resources.ts';
+import { CONFIG_MAPS, isWorkload, parseTargets, printed, type Target, WORKLOAD_TYPES } from '../resources.ts';
 import { readContent } from './content.ts';
 import { planCreate } from './plan.ts';
 
@@ -34,7 +34,10 @@ const FLAGS = {
     type: 'csv',
     usage: 'Specify the path to a file to read lines of key=val pairs to create a configmap.',
   },
-  owner: { type: 'csv', usage: 'Deployment that the ConfigMap rolls out to, as deployment/NAME. Can be repeated.' },
+  owner: {
+    type: 'csv',
+    usage: `Workload that the ConfigMap rolls out to, as deployment/NAME. Can be repeated. Types: ${WORKLOAD_TYPES}.`,
+  },
   declare: {
     type: 'switch',
     usage:
@@ -44,7 +47,7 @@ const FLAGS = {
 
 export const create = defineCommand({
   help: {
-    summary: 'Create a ConfigMap that rolls out to Deployments.',
+    summary: 'Create a ConfigMap that rolls out to workloads.',
     description: [
       ' Takes its content as "kubectl create configmap" does, from files, directories, literal values or env files.',
       ' Kubernetes deletes a ConfigMap when the last of its owners is deleted; with --declare it does not.',
@@ -95,7 +98,7 @@ async function run(call: Call<typeof FLAGS>): Promise<number> {
   shell.out(await printer.print(`configmap/${name}`, 'created', result));
   warn(shell, plan.warnings);
   if (targets.length > 0 && dryRun !== 'client') {
-    const unguarded = await admissionWarning(await call.cluster(), name);
+    const unguarded = await admissionWarning(await call.cluster(), `configmap/${name}`);
     if (unguarded !== undefined) warn(shell, [unguarded]);
   }
   return 0;
@@ -126,7 +129,7 @@ function parseOwner(text: string): Target {
   const [target] = text.includes('/') ? parseTargets([text]) : [];
   if (target === undefined || !isWorkload(target)) {
     throw new UsageError(
-      `invalid argument "${text}" for "--owner" flag: it names no Deployment; write deployment/NAME`,
+      `invalid argument "${text}" for "--owner" flag: it names no workload; write ${WORKLOAD_TYPES}/NAME`,
     );
   }
   return target;
@@ -147,7 +150,7 @@ async function readOwners(
       } catch (error) {
         if (!(error instanceof ServerError && isFailure(error, 'NotFound'))) throw error;
         throw error.withHint(
-          `configmap/${name} was not created; create ${printed(target)} first, or name it with --declare, which needs no existing Deployment`,
+          `configmap/${name} was not created; create ${printed(target)} first, or name it with --declare: it need not exist then`,
         );
       }
     }),

@@ -5,10 +5,10 @@ import { ownerReference } from '../../core/snapshot.ts';
 import type { Content, Workload } from '../../core/types.ts';
 import type { Json } from '../cluster.ts';
 import type { Wording } from '../command.ts';
-import { ConfigMaps } from '../config-maps.ts';
 import { CommandError } from '../errors.ts';
 import { deletionWarning, notReferencedWarning } from '../owner-warnings.ts';
 import { printed, type Target, typed } from '../resources.ts';
+import { Sources } from '../sources.ts';
 
 export interface CreateRequest {
   readonly name: string;
@@ -45,16 +45,17 @@ export function planCreate(request: CreateRequest): { readonly object: Json; rea
     ...(Object.keys(content.binaryData).length > 0 && { binaryData: content.binaryData }),
   };
   if (owners.length === 0) return { object, warnings: [] };
-  const owned = { name, owners: ownerReferences, declaredOwners: undefined };
+  const source = { kind: 'ConfigMap', name } as const;
+  const owned = { ...source, owners: ownerReferences, declaredOwners: undefined };
   // A snapshot of a ConfigMap that is only being created is known by its name: a former one was deleted.
-  const unknown = new ConfigMaps(new Map());
+  const unknown = new Sources();
   const warnings = [
     deletionWarning(
       owned,
       owners.map(({ target }) => target),
       wording,
     ),
-    ...owners.map(({ target, workload }) => notReferencedWarning(name, workload, target, unknown, wording)),
+    ...owners.map(({ target, workload }) => notReferencedWarning(source, workload, target, unknown, wording)),
   ];
   return { object, warnings: warnings.filter((text) => text !== undefined) };
 }

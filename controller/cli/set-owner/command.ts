@@ -2,17 +2,26 @@
 
 import { isFailure } from '../../app/errors.ts';
 import type { Workload } from '../../core/types.ts';
+import type { ResourceName } from '../../workloads/kind.ts';
 import { WORKLOAD_KINDS } from '../../workloads/kinds.ts';
-import { projectConfigMap } from '../../workloads/raw.ts';
+import { projectSource } from '../../workloads/raw.ts';
 import { admissionWarning } from '../admission.ts';
 import type { Cluster, Json } from '../cluster.ts';
 import { type Call, defineCommand, warn } from '../command.ts';
-import { dryRunOf, fieldManagerFlag, WRITE_FLAGS } from '../common-flags.ts';
-import { readConfigMaps } from '../config-maps.ts';
+import { type DryRun, dryRunOf, fieldManagerFlag, WRITE_FLAGS } from '../common-flags.ts';
 import { CommandError, UsageError } from '../errors.ts';
 import { makePrinter } from '../printer.ts';
 import { inOrder, retryOnConflict } from '../reading.ts';
-import { CONFIG_MAPS, isWorkload, parseTargets, printed, type Target } from '../resources.ts';
+import {
+  isSource,
+  isWorkload,
+  parseTargets,
+  printed,
+  type SourceTarget,
+  type Target,
+  WORKLOAD_TYPES,
+} from '../resources.ts';
+import { readSources } from '../sources.ts';
 import { type NamedOwner, type OwnerPlan, planOwners } from './plan.ts';
 
 const MANAGER = 'kubectl-set-owner';
@@ -25,77 +34,125 @@ const FLAGS = {
 
 export const setOwner = defineCommand({
   help: {
-    summary: 'Make Deployments the owners of a ConfigMap, so that its changes roll out to them.',
+    summary: 'Make workloads the owners of ConfigMaps and Secrets, so that their changes roll out to them.',
     description: [
-      ' The owner reference opts the ConfigMap in: each change of its content becomes a new revision of the\n Deployments that own it, and "kubectl rollout undo" brings the former content back.',
-      ' Kubernetes deletes a ConfigMap when the last of its owners is deleted. To opt in without that, declare the\n owners in the annotation configrollout.dev/owners of the ConfigMap ("deployment/bar, deployment/baz"), or label\n the Deployment with configrollout.dev/managed=all.',
-      ' To have the first ReplicaSet pinned already when a manifest is created from Git, label the Deployment with\n configrollout.dev/managed: owned (with the annotation on the ConfigMap) or all.',
+      ' The owner reference opts the ConfigMap or Secret in: each change of its content becomes a new revision of the\n Deployments, StatefulSets, DaemonSets and Rollouts that own it, and "kubectl rollout undo" brings the former content\n back. Changes of Secrets roll out where the controller runs with --secrets. Of a Secret only the metadata is read.',
+      ' Kubernetes deletes an object when the last of its owners is deleted. To opt in without that, declare the\n owners in the annotation configrollout.dev/owners of the ConfigMap ("deployment/bar, statefulset/baz"), or label\n the workload with configrollout.dev/managed=all.',
+      ' To have the first revision pinned already when a manifest is created from Git, label the workload with\n configrollout.dev/managed: owned (with the annotation on the ConfigMap) or all.',
     ],
     examples: [
       ['Roll out changes of configmap foo to deployment bar', 'kubectl set-owner configmap/foo deployment/bar'],
-      ['To several deployments', 'kubectl set-owner configmap/foo deployment/bar deployment/baz'],
+      ['To several workloads', 'kubectl set-owner configmap/foo deployment/bar statefulset/baz'],
+      ['Those of secret foo, too', 'kubectl set-owner configmap/foo secret/foo deployment/bar'],
       ['No longer roll them out', 'kubectl set-owner configmap/foo deployment/bar --remove'],
       [
         'Print the ConfigMap that would be written, and write nothing',
         'kubectl set-owner configmap/foo deployment/bar --dry-run=client -o yaml',
       ],
     ],
-    usage: 'kubectl set-owner configmap/NAME deployment/NAME [deployment/NAME ...] [--remove] [options]',
+    usage: `kubectl set-owner configmap|secret/NAME [...] ${WORKLOAD_TYPES}/NAME [...] [--remove] [options]`,
   },
   flags: FLAGS,
   run,
 });
 
-async function run(call: Call<typeof FLAGS>): Promise<number> {
-  const { args, flags, shell, wording } = call;
-  const { configMap, owners } = split(parseTargets(args));
+type OwnerCall = Call<typeof FLAGS>;
+
+async function run(call: OwnerCall): Promise<number> {
+  const { args, flags, shell } = call;
+  const { sources, owners } = split(parseTargets(args));
   const dryRun = dryRunOf(flags, (text) => warn(shell, [text]));
   const printer = makePrinter(flags, dryRun);
   const cluster = await call.cluster();
-  const plan = await retryOnConflict(async (): Promise<OwnerPlan> => {
-    const seen = await read(cluster, configMap, owners, flags.remove);
-    const planned = planOwners({ ...seen, remove: flags.remove, wording });
-    if (planned.patch === undefined || dryRun === 'client') return planned;
-    const options = { fieldManager: flags['field-manager'] ?? MANAGER, dryRun: dryRun === 'server' };
-    const result = await cluster.patch(CONFIG_MAPS, configMap.name, { type: 'merge', body: planned.patch }, options);
-    return { ...planned, result };
-  });
-  shell.out(await printer.print(printed(configMap), plan.verb, plan.result));
-  warn(shell, plan.warnings);
-  // Not when it was an owner before: said when it becomes true, as the other warnings are.
-  if (!flags.remove && plan.patch !== undefined && dryRun !== 'client') {
-    const warning = await admissionWarning(cluster, configMap.name);
+  // All are looked at before the first is written: a slip of the pen in the last leaves the first alone.
+  const plans = await inOrder(sources.map((source) => plan(call, cluster, source, owners)));
+  const written: string[] = [];
+  for (const [i, source] of sources.entries()) {
+    const done = await write(call, { cluster, source, owners, dryRun, first: plans[i] });
+    shell.out(await printer.print(printed(source), done.verb, done.result));
+    warn(shell, done.warnings);
+    if (done.patch !== undefined) written.push(printed(source));
+  }
+  // Not when they were owners before: said when it becomes true, as the other warnings are.
+  if (!flags.remove && written.length > 0 && dryRun !== 'client') {
+    const warning = await admissionWarning(cluster, written.join(' or '));
     if (warning !== undefined) warn(shell, [warning]);
   }
   return 0;
 }
 
 /** In whatever order they were named. */
-function split(targets: readonly Target[]): { configMap: Target; owners: readonly Target[] } {
+function split(targets: readonly Target[]): { sources: readonly SourceTarget[]; owners: readonly Target[] } {
   const owners = targets.filter(isWorkload);
-  const [configMap, ...more] = targets.filter((target) => !isWorkload(target));
-  if (configMap === undefined || owners.length === 0) {
-    throw new UsageError('one configmap and at least one deployment are required: configmap/NAME deployment/NAME');
+  const sources = targets.filter(isSource);
+  if (sources.length === 0 || owners.length === 0) {
+    throw new UsageError(
+      'a configmap or secret and a workload are required at least, as in configmap/NAME deployment/NAME',
+    );
   }
-  if (more.length > 0) throw new UsageError('one configmap at a time: run the command once for each');
-  return { configMap, owners };
+  return { sources, owners };
 }
 
-async function read(cluster: Cluster, configMap: Target, owners: readonly Target[], remove: boolean) {
+interface Writing {
+  readonly cluster: Cluster;
+  readonly source: SourceTarget;
+  readonly owners: readonly Target[];
+  readonly dryRun: DryRun;
+  /** What to write, unless another writer is in between. */
+  readonly first: OwnerPlan | undefined;
+}
+
+async function write(call: OwnerCall, { cluster, source, owners, dryRun, first }: Writing): Promise<OwnerPlan> {
+  const { flags } = call;
+  const options = {
+    fieldManager: flags['field-manager'] ?? MANAGER,
+    dryRun: dryRun === 'server',
+    // Of a Secret the content comes back only to those who asked to have it printed.
+    metadataOnly: source.resource.kind === 'Secret' && flags.output !== 'json' && flags.output !== 'yaml',
+  };
+  let fresh = first;
+  return retryOnConflict(async () => {
+    const planned = fresh ?? (await plan(call, cluster, source, owners));
+    fresh = undefined;
+    if (planned.patch === undefined || dryRun === 'client') return planned;
+    const patch = { type: 'merge', body: planned.patch } as const;
+    return { ...planned, result: await cluster.patch(source.resource, source.name, patch, options) };
+  });
+}
+
+async function plan(
+  { flags, wording }: OwnerCall,
+  cluster: Cluster,
+  source: SourceTarget,
+  owners: readonly Target[],
+): Promise<OwnerPlan> {
+  const seen = await read(cluster, source, owners, flags.remove);
+  return planOwners({ ...seen, remove: flags.remove, wording });
+}
+
+async function read(cluster: Cluster, { resource, name }: SourceTarget, owners: readonly Target[], remove: boolean) {
+  const { kind } = resource;
   const [raw = {}, ...workloads] = await inOrder<Json | undefined>([
-    cluster.get(CONFIG_MAPS, configMap.name),
+    kind === 'Secret' ? readMetadata(cluster, resource, name) : cluster.get(resource, name),
     ...owners.map((owner) => readOwner(cluster, owner, remove)),
   ]);
-  const projected = projectConfigMap(raw);
-  if (projected === undefined) throw new CommandError(`the server answered with something that is no ConfigMap`);
-  const named = owners.map((target, i): NamedOwner => ({ target, workload: project(workloads[i]) }));
+  const projected = projectSource(kind, raw);
+  if (projected === undefined) throw new CommandError(`the server answered with something that is no ${kind}`);
+  const named = owners.map((target, i): NamedOwner => ({ target, workload: project(target, workloads[i]) }));
   await refuseUnknown(cluster, projected.owners, named);
-  const names = named.flatMap(({ workload }) => workload?.references.map(({ name }) => name) ?? []);
-  const configMaps = await readConfigMaps(
-    cluster,
-    names.filter((name) => name !== configMap.name),
-  );
-  return { raw, configMap: projected, owners: named, configMaps };
+  const references = named.flatMap(({ workload }) => workload?.references ?? []);
+  const mayBePins = references.filter((reference) => reference.kind === kind && reference.name !== name);
+  return { raw, source: projected, owners: named, sources: await readSources(cluster, mayBePins) };
+}
+
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+
+/** Without the annotation in which `kubectl apply` keeps the whole manifest, a Secret's content and all. */
+async function readMetadata(cluster: Cluster, resource: ResourceName, name: string): Promise<Json> {
+  const raw = await cluster.getMetadata(resource, name);
+  const { annotations = {}, ...metadata } = raw['metadata'] as { readonly annotations?: Json };
+  const { [LAST_APPLIED]: _, ...shown } = annotations;
+  return { ...raw, metadata: { ...metadata, ...(Object.keys(shown).length > 0 && { annotations: shown }) } };
 }
 
 async function readOwner(cluster: Cluster, { resource, name }: Target, remove: boolean): Promise<Json | undefined> {
@@ -123,7 +180,6 @@ async function refuseUnknown(
   if (unknown !== undefined) await cluster.get(unknown.target.resource, unknown.target.name);
 }
 
-function project(raw: Json | undefined): Workload | undefined {
-  const kind = WORKLOAD_KINDS.find((candidate) => candidate.kind === raw?.['kind']);
-  return kind?.project(raw);
+function project({ resource }: Target, raw: Json | undefined): Workload | undefined {
+  return WORKLOAD_KINDS.find(({ kind }) => kind === resource.kind)?.project(raw);
 }

@@ -1,15 +1,15 @@
-// A ConfigMap and the Deployments named → the owner references it should have, as data.
+// A ConfigMap or a Secret and the workloads named → the owner references it should have, as data.
 
 import { OWNERS_ANNOTATION } from '../../core/names.ts';
 import { declaredEntries } from '../../core/opt-in.ts';
 import { ownerReference } from '../../core/snapshot.ts';
-import type { ConfigObject, OwnerReference, Workload } from '../../core/types.ts';
+import { type ConfigObject, display, type OwnerReference, type Workload } from '../../core/types.ts';
 import type { Json } from '../cluster.ts';
 import type { Wording } from '../command.ts';
-import { type ConfigMaps, optsIn } from '../config-maps.ts';
 import { CommandError } from '../errors.ts';
-import { deletionWarning, notReferencedWarning } from '../owner-warnings.ts';
+import { deletionWarning, notReferencedWarning, volumeFlags } from '../owner-warnings.ts';
 import { printed, type Target, typed } from '../resources.ts';
+import { exclusion, optsIn, type Sources } from '../sources.ts';
 
 export interface NamedOwner {
   readonly target: Target;
@@ -18,13 +18,13 @@ export interface NamedOwner {
 }
 
 export interface OwnerRequest {
-  /** As read: raw, and its projection. */
+  /** As read: raw (of a Secret, metadata only), and its projection. */
   readonly raw: Json;
-  readonly configMap: ConfigObject;
+  readonly source: ConfigObject;
   readonly owners: readonly NamedOwner[];
   readonly remove: boolean;
-  /** What the Deployments' templates name. */
-  readonly configMaps: ConfigMaps;
+  /** What the workloads' templates name. */
+  readonly sources: Sources;
   readonly wording: Wording;
 }
 
@@ -40,10 +40,10 @@ export interface OwnerPlan {
 /** Throws CommandError for what must not be written. */
 export function planOwners(request: OwnerRequest): OwnerPlan {
   refuse(request);
-  const { configMap, raw, owners, remove } = request;
-  const next = owners.reduce<readonly OwnerReference[]>(remove ? without : withOwner, configMap.owners);
-  const unchanged = JSON.stringify(next) === JSON.stringify(configMap.owners);
-  const { uid, resourceVersion } = configMap;
+  const { source, raw, owners, remove } = request;
+  const next = owners.reduce<readonly OwnerReference[]>(remove ? without : withOwner, source.owners);
+  const unchanged = JSON.stringify(next) === JSON.stringify(source.owners);
+  const { uid, resourceVersion } = source;
   const { ownerReferences: _, ...metadata } = raw['metadata'] as Json;
   const warnings = remove
     ? owners.map((owner) => staysWarning(request, owner))
@@ -52,11 +52,11 @@ export function planOwners(request: OwnerRequest): OwnerPlan {
         unchanged
           ? undefined
           : deletionWarning(
-              { ...configMap, owners: next },
+              { ...source, owners: next },
               owners.map(({ target }) => target),
               request.wording,
             ),
-        ...readinessWarnings(request),
+        ...readinessWarnings(request, unchanged),
       ];
   return {
     verb: unchanged ? 'unchanged' : remove ? 'owner removed' : 'owner updated',
@@ -68,20 +68,20 @@ export function planOwners(request: OwnerRequest): OwnerPlan {
   };
 }
 
-function refuse({ configMap, owners, remove, wording }: OwnerRequest): void {
-  const self = `configmap/${configMap.name}`;
+function refuse({ source: named, owners, remove, wording }: OwnerRequest): void {
+  const self = display(named);
   const names = owners.map(({ target }) => typed(target)).join(' ');
-  if (configMap.snapshot !== undefined) {
-    const { source } = configMap.snapshot;
+  if (named.snapshot !== undefined) {
+    const source = display({ kind: named.kind, name: named.snapshot.source });
     throw new CommandError(
-      `${self} is a snapshot of configmap/${source}, whose owners are config-rollout's to set; name the source instead: ${wording.plugin('set-owner')} configmap/${source} ${names}${remove ? ' --remove' : ''}${wording.inNamespace}`,
+      `${self} is a snapshot of ${source}, whose owners are config-rollout's to set; name the source instead: ${wording.plugin('set-owner')} ${source} ${names}${remove ? ' --remove' : ''}${wording.inNamespace}`,
     );
   }
   if (remove) return;
   const leaving = owners.find(({ workload }) => workload?.deleting === true);
   if (leaving !== undefined) {
     throw new CommandError(
-      `${printed(leaving.target)} is being deleted, and would take ${self} with it; wait until it is gone, and name the Deployment that replaces it`,
+      `${printed(leaving.target)} is being deleted, and would take ${self} with it; wait until it is gone, and name what replaces it`,
     );
   }
 }
@@ -119,36 +119,63 @@ function groupOf(apiVersion: string): string {
   return apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '';
 }
 
-function readinessWarnings({ raw, configMap, owners, configMaps, wording }: OwnerRequest): (string | undefined)[] {
+const SECRETS_NOTE = 'changes of Secrets roll out only where the controller runs with --secrets';
+
+function readinessWarnings(request: OwnerRequest, unchanged: boolean): (string | undefined)[] {
+  const { raw, source, owners, sources, wording } = request;
+  const self = display(source);
   const immutable =
     raw['immutable'] === true
-      ? `configmap/${configMap.name} is immutable: its content never changes, so nothing is ever rolled out; to make it mutable, delete it and create it anew`
+      ? `${self} is immutable: its content never changes, so nothing is ever rolled out; to make it mutable, delete it and create it anew`
       : undefined;
-  const unreferenced = owners.map(
-    ({ target, workload }) => workload && notReferencedWarning(configMap.name, workload, target, configMaps, wording),
+  const ofEach = owners.flatMap(({ target, workload }) =>
+    workload === undefined
+      ? []
+      : [
+          notReferencedWarning(source, workload, target, sources, wording),
+          excludedWarning(request, { target, workload }),
+        ],
   );
-  return [immutable, ...unreferenced];
+  const secret = source.kind === 'Secret' && !unchanged ? `${self}: ${SECRETS_NOTE}` : undefined;
+  return [immutable, secret, ...ofEach];
+}
+
+/** A label that a person put there wins over every opt-in. */
+function excludedWarning(
+  { source, wording }: OwnerRequest,
+  { target, workload }: { readonly target: Target; readonly workload: Workload },
+): string | undefined {
+  const found = exclusion(source, workload);
+  if (found === undefined) return undefined;
+  const where = found.on === 'source' ? display(source) : typed(target);
+  return `${display(source)} does not roll out to ${printed(target)}, because of the label ${found.label} of ${where}; to take it away, run:\n  kubectl label ${where} ${found.label}-${wording.inNamespace}`;
 }
 
 /** What removing the owner leaves as it is: another opt-in, or the snapshot that pods run with. */
 function staysWarning(request: OwnerRequest, { target, workload }: NamedOwner): string | undefined {
-  const { configMap, configMaps, wording } = request;
+  const { source, sources, wording } = request;
   if (workload === undefined) return undefined;
-  const self = `configmap/${configMap.name}`;
-  const bare = { ...configMap, owners: configMap.owners.filter((reference) => !isTo(reference, workload)) };
+  const self = display(source);
+  const bare = { ...source, owners: source.owners.filter((reference) => !isTo(reference, workload)) };
   switch (optsIn(bare, workload)) {
     case 'annotation': {
-      const rest = declaredEntries(configMap).filter((entry) => !entry.endsWith(`/${workload.name}`));
+      const rest = declaredEntries(source).filter((entry) => !declares(entry, target));
       const change = rest.length === 0 ? `${OWNERS_ANNOTATION}-` : `${OWNERS_ANNOTATION}=${rest.join(',')} --overwrite`;
       return `${self} still rolls out to ${printed(target)}, by its annotation ${OWNERS_ANNOTATION}; to end that, run:\n  kubectl annotate ${self} ${change}${wording.inNamespace}`;
     }
     case 'label':
-      return `${self} still rolls out to ${printed(target)}, by the Deployment's label configrollout.dev/managed=all`;
+      return `${self} still rolls out to ${printed(target)}, by the ${workload.kind}'s label configrollout.dev/managed=all`;
     default: {
-      const pin = workload.references.find(({ name }) => configMaps.isSnapshotOf(configMap.name, name));
+      const pin = workload.references.find((reference) => sources.isSnapshotOf(source, reference));
       if (pin === undefined) return undefined;
-      const command = `${wording.plugin('set-volume')} ${typed(target)} -t configmap --configmap-name ${configMap.name} --overwrite${wording.inNamespace}`;
-      return `${printed(target)} keeps running with configmap/${pin.name}; to mount ${self} itself again, apply the Deployment's manifest, or run:\n  ${command}`;
+      const command = `${wording.plugin('set-volume')} ${typed(target)} ${volumeFlags(source)} --overwrite${wording.inNamespace}`;
+      return `${printed(target)} keeps running with ${display(pin)}; to mount ${self} itself again, apply the ${workload.kind}'s manifest, or run:\n  ${command}`;
     }
   }
+}
+
+/** Whether an entry of the owners annotation, such as `deploy/bar`, names the workload. */
+function declares(entry: string, { resource, name }: Target): boolean {
+  const [type = '', named] = entry.split('/');
+  return named === name && resource.aliases.includes(type.toLowerCase());
 }

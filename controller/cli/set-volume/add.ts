@@ -3,6 +3,7 @@
 
 import { shorten } from '../../core/names.ts';
 import { CommandError } from '../errors.ts';
+import type { SourceName } from '../sources.ts';
 import { describeVolume } from './list.ts';
 import type { VolumeContext } from './plan.ts';
 import {
@@ -10,11 +11,12 @@ import {
   type Mount,
   mapContainers,
   type PodSpec,
+  sourceOfVolume,
   type Volume,
   withMounts,
   withVolumes,
 } from './pod-template.ts';
-import { type AddRequest, cleanPath, type Source } from './request.ts';
+import { type AddRequest, cleanPath } from './request.ts';
 import { mounts, selectContainers } from './selection.ts';
 
 const LABEL_MAX = 63;
@@ -38,12 +40,12 @@ export function addVolume(spec: PodSpec, request: AddRequest, context: VolumeCon
 }
 
 /** The volume's name: as asked for, as the source is mounted already, or as the source is called. */
-function volumeName(spec: PodSpec, { name, source }: AddRequest, { configMaps }: VolumeContext): string {
+function volumeName(spec: PodSpec, { name, source }: AddRequest, { sources }: VolumeContext): string {
   if (name !== undefined) return name;
-  if (source === undefined) throw new CommandError('a volume needs a --name or a --configmap-name');
+  if (source === undefined) throw new CommandError('a volume needs a --name, a --configmap-name or a --secret-name');
   // One that shows only some of the keys is mounted for another purpose.
   const found = (spec.volumes ?? []).find(
-    (volume) => mounts(volume, source, configMaps) && (volume.configMap ?? volume.secret)?.['items'] === undefined,
+    (volume) => mounts(volume, source, sources) && (volume.configMap ?? volume.secret)?.['items'] === undefined,
   );
   return found?.name ?? defaultVolumeName(source.name);
 }
@@ -72,14 +74,14 @@ function volumesWith(
   return volumes.map((volume) => (volume === existing ? changed : volume));
 }
 
-function changeVolume(existing: Volume, source: Source, request: AddRequest, context: VolumeContext): Volume {
+function changeVolume(existing: Volume, source: SourceName, request: AddRequest, context: VolumeContext): Volume {
   const { defaultMode, overwrite } = request;
-  const { configMaps, workload } = context;
+  const { sources, workload } = context;
   const files = existing.configMap ?? existing.secret;
-  if (!mounts(existing, source, configMaps)) {
+  if (!mounts(existing, source, sources)) {
     if (overwrite) return { name: existing.name, ...volumeSource(source, defaultMode) };
     throw new CommandError(
-      `volume "${existing.name}" of ${workload} already exists: ${describeVolume(existing, configMaps)}. Use --overwrite to replace it, or another --name`,
+      `volume "${existing.name}" of ${workload} already exists: ${describeVolume(existing, sources)}. Use --overwrite to replace it, or another --name`,
     );
   }
   const sameMode = defaultMode === undefined || files?.defaultMode === defaultMode;
@@ -89,16 +91,17 @@ function changeVolume(existing: Volume, source: Source, request: AddRequest, con
     );
   }
   const mode = sameMode ? {} : { defaultMode };
-  if (existing.secret !== undefined)
-    return sameMode ? existing : { ...existing, secret: { ...existing.secret, ...mode } };
-  const unpin = overwrite && existing.configMap?.name !== source.name && !context.keepsPinned(source.name);
+  const unpin = overwrite && sourceOfVolume(existing)?.name !== source.name && !context.keepsPinned(source);
   if (sameMode && !unpin) return existing;
-  return { ...existing, configMap: { ...existing.configMap, ...mode, ...(unpin && { name: source.name }) } };
+  const { configMap, secret } = existing;
+  return source.kind === 'Secret'
+    ? { ...existing, secret: { ...secret, ...mode, ...(unpin && { secretName: source.name }) } }
+    : { ...existing, configMap: { ...configMap, ...mode, ...(unpin && { name: source.name }) } };
 }
 
-function volumeSource(source: Source, mode: number | undefined): Partial<Volume> {
+function volumeSource(source: SourceName, mode: number | undefined): Partial<Volume> {
   const defaultMode = mode === undefined ? {} : { defaultMode: mode };
-  return source.type === 'secret'
+  return source.kind === 'Secret'
     ? { secret: { secretName: source.name, ...defaultMode } }
     : { configMap: { name: source.name, ...defaultMode } };
 }

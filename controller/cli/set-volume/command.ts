@@ -1,25 +1,25 @@
 // `kubectl set-volume deployment/bar -t configmap --configmap-name foo --mount-path /etc/foo`: reads, plans, writes one
-// guarded patch for each Deployment, and says what it did.
+// guarded patch for each workload, and says what it did.
 
 import { WORKLOAD_KINDS } from '../../workloads/kinds.ts';
 import type { Cluster } from '../cluster.ts';
 import { type Call, defineCommand, warn } from '../command.ts';
 import { dryRunOf } from '../common-flags.ts';
-import { readConfigMaps, withSources } from '../config-maps.ts';
 import { CommandError, UsageError } from '../errors.ts';
 import { makePrinter, type Printer } from '../printer.ts';
 import { retryOnConflict } from '../reading.ts';
-import { isWorkload, parseTargets, printed, type Target } from '../resources.ts';
+import { isWorkload, parseTargets, printed, type Target, WORKLOAD_TYPES } from '../resources.ts';
+import { readSources, withSources } from '../sources.ts';
 import { describeVolumes } from './list.ts';
-import { planVolume, type VolumeInput } from './plan.ts';
-import { mountedConfigMaps, podSpecOf } from './pod-template.ts';
+import { noTemplate, planVolume, type VolumeInput } from './plan.ts';
+import { mountedSources, podSpecOf } from './pod-template.ts';
 import { type ListRequest, MANAGER, readRequest, VOLUME_FLAGS, type VolumeRequest } from './request.ts';
 
 export const setVolume = defineCommand({
   help: {
-    summary: 'Add, remove or list the volumes of a Deployment that hold ConfigMaps and Secrets.',
+    summary: 'Add, remove or list the volumes of a workload that hold ConfigMaps and Secrets.',
     description: [
-      ' A volume is named like its ConfigMap unless --name is given, so that the same command twice changes nothing.\n Where the Deployment mounts a snapshot of the ConfigMap, that counts as the ConfigMap, and stays.',
+      ' A volume is named like its ConfigMap or Secret unless --name is given, so that the same command twice changes\n nothing. Where the workload mounts a snapshot of it, that counts as the ConfigMap or Secret, and stays.',
       ' Without a flag that asks for a change, volumes are listed.',
     ],
     examples: [
@@ -36,9 +36,13 @@ export const setVolume = defineCommand({
         'Mount the volume foo elsewhere',
         'kubectl set-volume deployment/bar --name foo --mount-path /config --overwrite',
       ],
+      [
+        'Mount secret foo in all containers of statefulset bar',
+        'kubectl set-volume statefulset/bar -t secret --secret-name foo --mount-path /etc/foo',
+      ],
       ['Remove the volume foo and its mounts', 'kubectl set-volume deployment/bar --remove --name foo'],
     ],
-    usage: 'kubectl set-volume deployment/NAME [deployment/NAME ...] [--add|--remove] [options]',
+    usage: `kubectl set-volume ${WORKLOAD_TYPES}/NAME [...] [--add|--remove] [options]`,
   },
   flags: VOLUME_FLAGS,
   run,
@@ -49,11 +53,11 @@ type VolumeCall = Call<typeof VOLUME_FLAGS>;
 async function run(call: VolumeCall): Promise<number> {
   const { args, flags, shell } = call;
   const targets = parseTargets(args);
-  if (targets.length === 0) throw new UsageError('one or more deployments are required, as deployment/NAME');
+  if (targets.length === 0) throw new UsageError('one or more workloads are required, as deployment/NAME');
   const stranger = targets.find((target) => !isWorkload(target));
   if (stranger !== undefined) {
     throw new UsageError(
-      `${printed(stranger)} has no pod template; the ConfigMap to mount is named by --configmap-name`,
+      `${printed(stranger)} has no pod template; what to mount is named by --configmap-name or --secret-name`,
     );
   }
   const request = readRequest(flags);
@@ -71,8 +75,8 @@ async function run(call: VolumeCall): Promise<number> {
 async function list(call: VolumeCall, cluster: Cluster, target: Target, request: ListRequest): Promise<void> {
   const raw = await cluster.get(target.resource, target.name);
   const spec = podSpecOf(raw);
-  const configMaps = await readConfigMaps(cluster, mountedConfigMaps(spec));
-  call.shell.out(describeVolumes(target, spec, request, configMaps));
+  if (spec === undefined) throw new CommandError(noTemplate(target));
+  call.shell.out(describeVolumes(target, spec, request, await readSources(cluster, mountedSources(spec))));
 }
 
 interface Change {
@@ -103,12 +107,12 @@ async function read(
   cluster: Cluster,
   target: Target,
   { source }: Change['request'],
-): Promise<Pick<VolumeInput, 'raw' | 'workload' | 'configMaps'>> {
-  const wanted = source?.type === 'configmap' ? [source.name] : [];
+): Promise<Pick<VolumeInput, 'raw' | 'workload' | 'sources'>> {
   const raw = await cluster.get(target.resource, target.name);
   const workload = WORKLOAD_KINDS.find(({ kind }) => kind === target.resource.kind)?.project(raw);
   if (workload === undefined)
     throw new CommandError(`the server answered with something that is no ${target.resource.kind}`);
-  const configMaps = await readConfigMaps(cluster, [...wanted, ...mountedConfigMaps(podSpecOf(raw))]);
-  return { raw, workload, configMaps: await withSources(cluster, configMaps) };
+  const mounted = mountedSources(podSpecOf(raw) ?? { containers: [] });
+  const sources = await readSources(cluster, source === undefined ? mounted : [source, ...mounted]);
+  return { raw, workload, sources: await withSources(cluster, sources) };
 }

@@ -1,15 +1,22 @@
 // What a pod template mounts, as text: oc's layout, with the source where a snapshot is mounted.
 
 import type { Json } from '../cluster.ts';
-import type { ConfigMaps } from '../config-maps.ts';
 import { CommandError } from '../errors.ts';
 import { printed, type Target } from '../resources.ts';
-import { allContainers, type Mount, type PodSpec, type Volume } from './pod-template.ts';
+import type { SourceName, Sources } from '../sources.ts';
+import {
+  allContainers,
+  type Mount,
+  type PodSpec,
+  sourceOfProjection,
+  sourceOfVolume,
+  type Volume,
+} from './pod-template.ts';
 import type { ListRequest } from './request.ts';
 import { selectContainers } from './selection.ts';
 
 /** Throws CommandError when the volume or the containers asked for are not there. */
-export function describeVolumes(target: Target, spec: PodSpec, request: ListRequest, configMaps: ConfigMaps): string {
+export function describeVolumes(target: Target, spec: PodSpec, request: ListRequest, sources: Sources): string {
   const selected = request.containers && selectContainers(spec, request.containers, printed(target));
   const containers = allContainers(spec).filter((container) => !selected || selected(container));
   const volumes = (spec.volumes ?? []).filter(({ name }) => request.name === undefined || name === request.name);
@@ -17,7 +24,7 @@ export function describeVolumes(target: Target, spec: PodSpec, request: ListRequ
     throw new CommandError(`volume "${request.name}" not found in ${printed(target)}`);
   }
   const lines = volumes.flatMap((volume) => [
-    `  ${describeVolume(volume, configMaps)} as ${volume.name}`,
+    `  ${describeVolume(volume, sources)} as ${volume.name}`,
     ...containers.flatMap(({ name, volumeMounts = [] }) =>
       volumeMounts
         .filter((mount) => mount.name === volume.name)
@@ -35,28 +42,26 @@ function describeMount({ mountPath, subPath }: Mount): string {
 }
 
 /** `configMap/foo (pinned: foo-6ct58987ht)`. */
-export function describeVolume(volume: Volume, configMaps: ConfigMaps): string {
-  const { name: _, configMap, secret, projected, ...others } = volume;
-  if (configMap !== undefined) return describeConfigMap(configMap.name, configMaps);
-  if (secret !== undefined) return `secret/${secret.secretName}`;
+export function describeVolume(volume: Volume, sources: Sources): string {
+  const { name: _, projected, ...others } = volume;
+  const held = sourceOfVolume(volume);
+  if (held !== undefined) return describeSource(held, sources);
   if (projected !== undefined) {
-    const sources = (projected.sources ?? []).map((source) => describeProjected(source, configMaps));
-    return `projected ${sources.join(', ')}`;
+    return `projected ${(projected.sources ?? []).map((source) => describeProjected(source, sources)).join(', ')}`;
   }
   const [type = 'unknown', value] = Object.entries(others)[0] ?? [];
   return describeOther(type, (value ?? {}) as Json);
 }
 
-function describeConfigMap(name: string | undefined, configMaps: ConfigMaps): string {
-  const source = name === undefined ? undefined : configMaps.sourceOf(name);
-  return source === undefined ? `configMap/${name}` : `configMap/${source} (pinned: ${name})`;
+function describeSource(held: SourceName, sources: Sources): string {
+  const type = held.kind === 'Secret' ? 'secret' : 'configMap';
+  const source = sources.sourceOf(held);
+  return source === undefined ? `${type}/${held.name}` : `${type}/${source.name} (pinned: ${held.name})`;
 }
 
-function describeProjected(source: Json, configMaps: ConfigMaps): string {
-  const [type = 'unknown', value] = Object.entries(source)[0] ?? [];
-  const { name } = (value ?? {}) as { readonly name?: string };
-  if (type === 'configMap') return describeConfigMap(name, configMaps);
-  return name === undefined ? type : `${type}/${name}`;
+function describeProjected(projection: Json, sources: Sources): string {
+  const held = sourceOfProjection(projection);
+  return held === undefined ? (Object.keys(projection)[0] ?? 'unknown') : describeSource(held, sources);
 }
 
 function describeOther(type: string, value: Json): string {

@@ -1,6 +1,7 @@
 // The parts of a pod template that volumes are about. Raw JSON: what is not named here is carried along untouched.
 
 import type { Json } from '../cluster.ts';
+import type { SourceName } from '../sources.ts';
 
 interface Files extends Json {
   readonly defaultMode?: number;
@@ -31,10 +32,10 @@ export interface PodSpec extends Json {
   readonly containers: readonly Container[];
 }
 
-/** The pod spec of a workload's raw object. */
-export function podSpecOf(workload: Json): PodSpec {
+/** The pod spec of a workload's raw object; undefined when it has none of its own, as a Rollout with a workloadRef. */
+export function podSpecOf(workload: Json): PodSpec | undefined {
   const spec = workload['spec'] as { readonly template?: { readonly spec?: PodSpec } } | undefined;
-  return spec?.template?.spec ?? { containers: [] };
+  return spec?.template?.spec;
 }
 
 /** The workload with another pod spec. */
@@ -74,13 +75,21 @@ export function withMounts(container: Container, mounts: readonly Mount[]): Cont
   return mounts.length === 0 ? (rest as Container) : { ...container, volumeMounts: mounts };
 }
 
-/** The names of the ConfigMaps that are mounted, projected ones too. */
-export function mountedConfigMaps(spec: PodSpec): string[] {
-  return (spec.volumes ?? []).flatMap((volume) => [
-    ...(volume.configMap?.name ? [volume.configMap.name] : []),
-    ...(volume.projected?.sources ?? []).flatMap((source) => {
-      const name = (source['configMap'] as Json | undefined)?.['name'];
-      return typeof name === 'string' ? [name] : [];
-    }),
-  ]);
+/** The ConfigMap or Secret that a volume holds as a whole, or a snapshot of it. */
+export function sourceOfVolume({ configMap, secret }: Volume): SourceName | undefined {
+  if (configMap?.name) return { kind: 'ConfigMap', name: configMap.name };
+  return secret?.secretName ? { kind: 'Secret', name: secret.secretName } : undefined;
+}
+
+/** The same for one part of a projected volume. */
+export function sourceOfProjection({ configMap, secret }: Json): SourceName | undefined {
+  const { name } = ((configMap ?? secret) as { readonly name?: string } | undefined) ?? {};
+  return name ? { kind: configMap === undefined ? 'Secret' : 'ConfigMap', name } : undefined;
+}
+
+/** The ConfigMaps and Secrets that are mounted, projected ones too. */
+export function mountedSources(spec: PodSpec): SourceName[] {
+  return (spec.volumes ?? [])
+    .flatMap((volume) => [sourceOfVolume(volume), ...(volume.projected?.sources ?? []).map(sourceOfProjection)])
+    .filter((name) => name !== undefined);
 }

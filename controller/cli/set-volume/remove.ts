@@ -1,5 +1,6 @@
 // Removing volumes, as data: pod spec and request → pod spec. A volume goes with the last of its mounts.
 
+import { display } from '../../core/types.ts';
 import { CommandError } from '../errors.ts';
 import type { VolumeContext } from './plan.ts';
 import { allContainers, mapContainers, type PodSpec, type Volume, withMounts, withVolumes } from './pod-template.ts';
@@ -44,15 +45,13 @@ export function removeVolumes(
   };
 }
 
-function isMeant(volume: Volume, { name, source }: RemoveRequest, { configMaps }: VolumeContext): boolean {
+function isMeant(volume: Volume, { name, source }: RemoveRequest, { sources }: VolumeContext): boolean {
   if (name !== undefined && volume.name !== name) return false;
-  return source === undefined || mounts(volume, source, configMaps);
+  return source === undefined || mounts(volume, source, sources);
 }
 
 function notFound({ name, source }: RemoveRequest, volumes: readonly Volume[], workload: string): string {
-  const what = [name && `volume "${name}"`, source && `a volume of ${source.type}/${source.name}`]
-    .filter(Boolean)
-    .join(', ');
+  const what = [name && `volume "${name}"`, source && `a volume of ${display(source)}`].filter(Boolean).join(', ');
   const has = volumes.length === 0 ? 'no volumes' : volumes.map((volume) => volume.name).join(', ');
   return `${what} not found in ${workload} (it has: ${has})`;
 }

@@ -4,6 +4,7 @@ import { posix } from 'node:path';
 import { fieldManagerFlag, WRITE_FLAGS } from '../common-flags.ts';
 import { UsageError } from '../errors.ts';
 import type { FlagTable, Values } from '../flags.ts';
+import type { SourceName } from '../sources.ts';
 
 export const MANAGER = 'kubectl-set-volume';
 
@@ -38,11 +39,6 @@ export const VOLUME_FLAGS = {
 
 export type VolumeFlags = Values<typeof VOLUME_FLAGS>;
 
-export interface Source {
-  readonly type: 'configmap' | 'secret';
-  readonly name: string;
-}
-
 /** Wildcards; undefined when all regular containers are meant. */
 type Containers = string | undefined;
 
@@ -50,7 +46,7 @@ export interface AddRequest {
   readonly operation: 'add';
   readonly name: string | undefined;
   /** Undefined: the volume is there, and is mounted (once more, or elsewhere). */
-  readonly source: Source | undefined;
+  readonly source: SourceName | undefined;
   readonly defaultMode: number | undefined;
   readonly containers: Containers;
   readonly mount:
@@ -63,7 +59,7 @@ export interface RemoveRequest {
   readonly operation: 'remove';
   /** Both undefined: all volumes. */
   readonly name: string | undefined;
-  readonly source: Source | undefined;
+  readonly source: SourceName | undefined;
   readonly containers: Containers;
   readonly mountPath: string | undefined;
 }
@@ -117,7 +113,7 @@ function readRemove(flags: VolumeFlags): RemoveRequest {
   const source = sourceOf(flags);
   if (flags.name === undefined && source === undefined && !flags.confirm) {
     throw new UsageError(
-      'must provide --confirm for removing more than one volume; to remove one, give its --name or --configmap-name',
+      'must provide --confirm for removing more than one volume; to remove one, give its --name, --configmap-name or --secret-name',
     );
   }
   const path = flags['mount-path'];
@@ -130,7 +126,7 @@ function readRemove(flags: VolumeFlags): RemoveRequest {
   };
 }
 
-function sourceOf(flags: VolumeFlags): Source | undefined {
+function sourceOf(flags: VolumeFlags): SourceName | undefined {
   const configMap = flags['configmap-name'];
   const secret = flags['secret-name'];
   if (configMap && secret) throw new UsageError('either specify --configmap-name or --secret-name but not both');
@@ -141,10 +137,10 @@ function sourceOf(flags: VolumeFlags): Source | undefined {
     case 'configmap':
     case 'cm':
       if (!configMap) throw new UsageError('must provide --configmap-name for --type=configmap');
-      return { type: 'configmap', name: configMap };
+      return { kind: 'ConfigMap', name: configMap };
     case 'secret':
       if (!secret) throw new UsageError('must provide --secret-name for --type=secret');
-      return { type: 'secret', name: secret };
+      return { kind: 'Secret', name: secret };
     default:
       throw new UsageError(`invalid volume type "${flags.type}". Supported types: configmap, secret`);
   }

@@ -1,9 +1,8 @@
 // Which containers and volumes are meant.
 
-import type { ConfigMaps } from '../config-maps.ts';
 import { CommandError } from '../errors.ts';
-import { allContainers, type Container, type PodSpec, type Volume } from './pod-template.ts';
-import type { Source } from './request.ts';
+import type { SourceName, Sources } from '../sources.ts';
+import { allContainers, type Container, type PodSpec, sourceOfVolume, type Volume } from './pod-template.ts';
 
 /**
  * Undefined selects the regular containers; a pattern, init containers too.
@@ -27,8 +26,7 @@ export function selectContainers(
 }
 
 /** True when the volume mounts that source: itself, or a snapshot of it. */
-export function mounts(volume: Volume, source: Source, configMaps: ConfigMaps): boolean {
-  if (source.type === 'secret') return volume.secret?.secretName === source.name;
-  const name = volume.configMap?.name;
-  return name !== undefined && configMaps.leadsTo(source.name, name);
+export function mounts(volume: Volume, source: SourceName, sources: Sources): boolean {
+  const name = sourceOfVolume(volume);
+  return name !== undefined && sources.leadsTo(source, name);
 }

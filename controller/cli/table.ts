@@ -1,0 +1,33 @@
+// Columns, as kubectl prints them.
+
+const GAP = '   ';
+// Mount paths may hold anything, and a terminal would obey it. In caret notation, as `cat -v` shows them.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it is these that are looked for
+const CONTROL = /[\u0000-\u001f\u007f]/g;
+
+/** Each column as wide as its widest cell; nothing after the last. `header` undefined: none. */
+export function renderTable(header: readonly string[] | undefined, rows: readonly (readonly string[])[]): string {
+  const lines = [...(header ? [header] : []), ...rows].map((cells) => cells.map((cell) => visible(cell)));
+  const widths = (lines[0] ?? []).map((_, i) => Math.max(...lines.map((cells) => widthOf(cells[i] ?? ''))));
+  return lines
+    .map(
+      (cells) =>
+        `${cells
+          .map((cell, i) => pad(cell, widths[i] ?? 0))
+          .join(GAP)
+          .trimEnd()}\n`,
+    )
+    .join('');
+}
+
+function visible(cell: string): string {
+  return cell.replace(CONTROL, (character) => `^${String.fromCharCode(character.charCodeAt(0) ^ 0x40)}`);
+}
+
+function pad(cell: string, width: number): string {
+  return cell + ' '.repeat(width - widthOf(cell));
+}
+
+function widthOf(cell: string): number {
+  return [...cell].length;
+}
