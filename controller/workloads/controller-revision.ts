@@ -22,9 +22,10 @@ interface RawControllerRevision {
 /** The patch is `{"spec": {"template": …}}`, of StatefulSets and of DaemonSets. */
 export function projectControllerRevision(value: unknown, owner: ResourceName): Revision | undefined {
   const raw = rawObject(value);
+  if (raw === undefined) return undefined;
   const { data, revision = 0 } = value as RawControllerRevision;
   const template = inspectTemplate(data?.spec?.template);
-  if (raw === undefined || template.references.length === 0) return undefined;
+  if (template.references.length === 0) return undefined;
   return {
     ...projectMeta(raw),
     ...template,

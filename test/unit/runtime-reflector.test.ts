@@ -99,7 +99,10 @@ afterEach(async () => {
   await new Promise((resolve) => server.close(resolve));
 });
 
-function start(timings: Partial<ReflectorTimings> = {}): {
+function start(
+  timings: Partial<ReflectorTimings> = {},
+  optional = false,
+): {
   store: Store<Kept>;
   changes: Change<Kept>[];
   reflector: Reflector<Kept>;
@@ -116,6 +119,7 @@ function start(timings: Partial<ReflectorTimings> = {}): {
     project,
     store,
     log,
+    optional,
     timings: { backoff: { minimumMs: 2, maximumMs: 10 }, healthyAfterMs: 20, ...timings },
   });
   const finished = reflector.run(stop.signal);
@@ -129,6 +133,37 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 const hasAsked = (count: number) => (): boolean => asked.length >= count;
+
+describe('a resource that may not be there', () => {
+  test.each([
+    ['does not exist', failure(404, 'NotFound'), []],
+    ['may not be read', failure(403, 'Forbidden'), ['error']],
+  ])('and that %s counts as empty, until it is there', async (_, absent, loud) => {
+    script = [absent, absent, list(10, [raw('a', 1)])];
+    const { reflector, content } = start({ absentMs: 3 }, true);
+    await reflector.synced;
+    expect(content()).toEqual([]);
+    await until(hasAsked(4));
+    expect(content()).toEqual(['a@1']);
+    expect(logs.filter(({ level }) => level === 'error' || level === 'warn').map(({ level }) => level)).toEqual(loud);
+  });
+
+  test('takes what it had along when it goes', async () => {
+    const gone = Array.from({ length: 12 }, () => failure(404, 'NotFound'));
+    script = [list(10, [raw('a', 1)]), ...gone];
+    const { reflector, content } = start({ absentMs: 3 }, true);
+    await reflector.synced;
+    expect(content()).toEqual(['a@1']);
+    await until(() => content().length === 0);
+  });
+
+  test('is waited for when it is not optional', async () => {
+    script = [failure(404, 'NotFound'), list(10, [raw('a', 1)])];
+    const { reflector, content } = start({ absentMs: 3 });
+    await reflector.synced;
+    expect(content()).toEqual(['a@1']);
+  });
+});
 
 describe('listing', () => {
   test('asks page by page, then watches from the version of the list', async () => {
