@@ -151,12 +151,12 @@ describe('an owner', () => {
 
   test('of an unsupported kind, by annotation: said, and nothing is written', async () => {
     const scenario = await Scenario.start('kind');
-    await scenario.apply(configMapManifest('foo', V1, declared('statefulset/bar')), deploymentManifest());
+    await scenario.apply(configMapManifest('foo', V1, declared('cronjob/bar')), deploymentManifest());
     await expectSaid(
       scenario,
       'ConfigOwnerKindUnsupported',
       'ConfigMap/foo',
-      /^annotation configrollout\.dev\/owners: statefulset\/bar: this kind cannot own configmap\/foo/,
+      /^annotation configrollout\.dev\/owners: cronjob\/bar: this kind cannot own configmap\/foo/,
       /supported: Deployment/,
     );
     expect(scenario.changes()).toEqual([]);
@@ -165,19 +165,14 @@ describe('an owner', () => {
   test('of an unsupported kind, by reference: said, and nothing is written', async () => {
     const scenario = await Scenario.start('kind-ref');
     const { spec } = deploymentManifest();
-    await scenario.apply({
-      apiVersion: 'apps/v1',
-      kind: 'StatefulSet',
-      metadata: { name: 'bar' },
-      spec: { ...spec, serviceName: 'bar' },
-    });
-    const { uid } = (await scenario.get('/apis/apps/v1/namespaces/NS/statefulsets/bar')).metadata;
-    await scenario.apply(configMapManifest('foo', V1, owned('StatefulSet', 'bar', uid)));
+    await scenario.apply({ apiVersion: 'apps/v1', kind: 'ReplicaSet', metadata: { name: 'bar' }, spec });
+    const { uid } = (await scenario.get('/apis/apps/v1/namespaces/NS/replicasets/bar')).metadata;
+    await scenario.apply(configMapManifest('foo', V1, owned('ReplicaSet', 'bar', uid)));
     await expectSaid(
       scenario,
       'ConfigOwnerKindUnsupported',
       'ConfigMap/foo',
-      /^owner reference to statefulset\/bar: this kind cannot own configmap\/foo/,
+      /^owner reference to replicaset\/bar: this kind cannot own configmap\/foo/,
       /supported: Deployment/,
     );
     expect(scenario.changes()).toEqual([]);
@@ -731,6 +726,16 @@ describe('a controller without all of its rights', () => {
   }
 });
 
+const WATCHED = [
+  'configmaps',
+  'controllerrevisions',
+  'daemonsets',
+  'deployments',
+  'replicasets',
+  'rollouts',
+  'statefulsets',
+];
+
 describe('the command line', () => {
   const lines = (stderr: string) => stderr.trim().split('\n');
 
@@ -825,14 +830,14 @@ describe('the command line', () => {
     const path = join(folder, 'unreachable.kubeconfig');
     writeFileSync(path, stringify(config), { mode: 0o600 });
     const args = ['--kubeconfig', path, '--log-format', 'json', '--log-level', 'debug'];
-    const { code, stderr, ms } = await run(args, { word: 'cannot list', most: 9 });
+    const { code, stderr, ms } = await run(args, { word: 'cannot list', most: 21 });
     expect(code).toBe(0);
     expect(ms).toBeLessThan(2000);
     const warnings = lines(stderr)
       .map((line) => JSON.parse(line))
       .filter(({ level }) => level === 'warn');
     expect(warnings.map(({ message }) => message).sort()).toEqual(
-      ['configmaps', 'deployments', 'replicasets'].map((name) => `cannot list ${name} in all namespaces; retrying`),
+      WATCHED.map((name) => `cannot list ${name} in all namespaces; retrying`),
     );
     for (const { error } of warnings)
       expect(error).toBe('cannot reach the API server at https://127.0.0.1:1: connection refused');
@@ -846,13 +851,13 @@ describe('the command line', () => {
     const path = join(folder, 'wrong.kubeconfig');
     writeFileSync(path, stringify(config), { mode: 0o600 });
     const args = ['--kubeconfig', path, '--log-format', 'json'];
-    const { code, stderr } = await run(args, { word: 'does not accept our credentials', most: 3 });
+    const { code, stderr } = await run(args, { word: 'does not accept our credentials', most: 7 });
     expect(code).toBe(0);
     const errors = lines(stderr)
       .map((line) => JSON.parse(line))
       .filter(({ level }) => level === 'error');
     expect(errors.map(({ message }) => message).sort()).toEqual(
-      ['configmaps', 'deployments', 'replicasets'].map(
+      WATCHED.map(
         (name) => `the API server does not accept our credentials to list ${name} in all namespaces; retrying`,
       ),
     );
