@@ -15,11 +15,13 @@ export function tidyHistory(
   revisions: readonly Revision[],
   pins: Pins,
 ): Action[] {
-  const current = revisions.find((revision) => sameTemplate(revision, workload));
+  const current = currentOf(workload, revisions);
   const raw = new Set(sources.map(pinKey));
   const stale = revisions.filter(
     (revision) =>
       revision !== current &&
+      // The caches may show a revision that is used again before they show the workload that uses it.
+      revision.number < (current?.number ?? 0) &&
       isOutOfUse(revision, workload) &&
       !revision.deleting &&
       hasPinnedTwin(revision, revisions, raw, pins),
@@ -35,6 +37,13 @@ export function tidyHistory(
       }),
     ),
   ];
+}
+
+// By its template; or else by its number, for kinds of custom resource, whose template is stored without the defaults that
+// the API server sets in that of its ReplicaSet.
+function currentOf(workload: Workload, revisions: readonly Revision[]): Revision | undefined {
+  const isCurrent = ({ number }: Revision) => number === workload.currentRevision;
+  return revisions.find((revision) => sameTemplate(revision, workload)) ?? revisions.find(isCurrent);
 }
 
 function isOutOfUse({ scaledDown, name }: Revision, { inUse }: Workload): boolean {

@@ -5,7 +5,7 @@ import type { Operation } from 'fast-json-patch';
 import { causeOf } from './cause.ts';
 import { type Decision, decide, type Pins, pinOf, type SourceView } from './decide.ts';
 import { sameTemplate } from './history.ts';
-import { MANAGED_LABEL } from './names.ts';
+import { EXCLUDED, MANAGED_LABEL } from './names.ts';
 import { causeToWrite, marking, pinnedTo, repointing, stateLabels } from './pin-operations.ts';
 import { mention, type Revision, type Workload } from './types.ts';
 
@@ -70,11 +70,13 @@ export function planAdmission(observed: AdmissionObservation): AdmissionPlan {
 
 /**
  * The state that decides: what the request leaves out, as `kubectl replace` of a manifest does, still stands. But a
- * person who takes `managed` away means it.
+ * person who takes `managed` or `excluded` away means it.
  */
 export function withState(workload: Workload, replaced: Workload | undefined): Workload {
-  const { [MANAGED_LABEL]: _, ...state } = replaced?.labels ?? {};
-  return { ...workload, labels: { ...state, ...workload.labels } };
+  const state = Object.entries(replaced?.labels ?? {}).filter(
+    ([key, value]) => key !== MANAGED_LABEL && value !== EXCLUDED,
+  );
+  return { ...workload, labels: { ...Object.fromEntries(state), ...workload.labels } };
 }
 
 function labelsToWrite(

@@ -97,6 +97,8 @@ export interface Workload extends Meta, TemplateInfo {
    * on: it may be any of them.
    */
   readonly inUse: readonly string[] | undefined;
+  /** The number of the current revision, where the workload's status speaks of the spec that stands; see `currentOf`. */
+  readonly currentRevision?: number | undefined;
   readonly reloader: ReloaderOptIn | undefined;
   readonly cause: string | undefined;
   readonly ownCause: string | undefined;

@@ -2,7 +2,7 @@
 // references are those of the Deployment that it names, which is managed like any other.
 
 import type { WorkloadKind } from './kind.ts';
-import { projectWorkload, rawObject } from './raw.ts';
+import { isObserved, projectWorkload, rawObject } from './raw.ts';
 import { projectReplicaSet, REPLICA_SETS } from './replica-set.ts';
 
 const KIND = { apiVersion: 'argoproj.io/v1alpha1', kind: 'Rollout', resource: 'rollouts' } as const;
@@ -17,7 +17,11 @@ export const rollout: WorkloadKind = {
   revisions: REPLICA_SETS,
   project(value) {
     const raw = rawObject(value);
-    return raw && { ...projectWorkload(raw, KIND, [REVISION_ANNOTATION]), inUse: [] };
+    if (raw === undefined) return undefined;
+    // Argo's controller numbers the revision before it reports the generation.
+    const number = Number(raw.metadata.annotations?.[REVISION_ANNOTATION] ?? 0);
+    const workload = projectWorkload(raw, KIND, [REVISION_ANNOTATION]);
+    return { ...workload, inUse: [], currentRevision: isObserved(raw) ? number : undefined };
   },
   projectRevision: (value) => projectReplicaSet(value, KIND, REVISION_ANNOTATION),
 };

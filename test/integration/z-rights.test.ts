@@ -3,7 +3,9 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parseAllDocuments } from 'yaml';
+import { installComponent, manifestsWith } from '../support/components.ts';
 import { type Controller, startController } from '../support/controller.ts';
+import { installRolloutCrd, removeRolloutCrd } from '../support/rollout-crd.ts';
 import {
   admin,
   auditEntries,
@@ -15,6 +17,8 @@ import {
   Scenario,
   until,
 } from '../support/scenario.ts';
+import { startRolloutsStandIn } from '../support/stand-in-rollouts.ts';
+import { DAEMON_SET, ROLLOUT, running, STATEFUL_SET } from '../support/workload-kinds.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: manifests and audit entries, read as they come
 type Json = any;
@@ -25,14 +29,30 @@ function documents(path: string): Json[] {
   return parseAllDocuments(readFileSync(path, 'utf8')).map((document) => document.toJSON());
 }
 
+const COMPONENTS = {
+  secrets: { resource: 'secrets', argument: '--secrets' },
+  'namespace-selector': {
+    resource: 'namespaces',
+    argument: '--namespace-selector=configrollout.dev/rollout=enabled',
+  },
+};
+
 describe('rights', () => {
   let controller: Controller;
+  const uninstalls: (() => Promise<void>)[] = [];
   beforeAll(async () => {
     controller = await startController();
+    for (const component of Object.keys(COMPONENTS)) uninstalls.push(await installComponent(component));
   });
   afterAll(async () => {
     expect(await controller.stop()).toBe(0);
+    for (const uninstall of uninstalls) await uninstall();
   });
+
+  async function restart(...args: string[]): Promise<void> {
+    await controller.stop();
+    controller = await startController({ args });
+  }
 
   /** `verb group/resource`, subresources included. */
   function used(): string[] {
@@ -46,8 +66,8 @@ describe('rights', () => {
     return [...new Set(names)].sort();
   }
 
-  function granted(kind: 'ClusterRole' | 'Role'): string[] {
-    const [role, ...others] = documents('manifests/rbac.yaml').filter((document) => document.kind === kind);
+  function granted(kind: 'ClusterRole' | 'Role', path = 'manifests/rbac.yaml'): string[] {
+    const [role, ...others] = documents(path).filter((document) => document.kind === kind);
     expect(others).toEqual([]);
     return role.rules.flatMap(({ apiGroups, resources, verbs }: Json) =>
       apiGroups.flatMap((group: string) =>
@@ -56,7 +76,9 @@ describe('rights', () => {
     );
   }
 
-  test('one scenario that needs them all', async () => {
+  const ofComponent = (name: string) => granted('ClusterRole', `manifests/components/${name}/rbac.yaml`);
+
+  test('scenarios that need them all', async () => {
     const scenario = await Scenario.start('rights');
     const [v1, v2] = [{ 'config.yml': 'v1' }, { 'config.yml': 'v2' }];
     const owners = { annotations: { 'configrollout.dev/owners': 'deployment/bar, deployment/none' } };
@@ -98,9 +120,77 @@ describe('rights', () => {
     );
   });
 
-  test('what the manifest grants is what was used, no more and no less', () => {
-    expect(used()).toEqual([...granted('ClusterRole'), ...granted('Role')].sort());
+  test.each([STATEFUL_SET, DAEMON_SET])(
+    'and one of a $kind, whose old revisions are used again, and raw ones go',
+    async (kind) => {
+      await restart();
+      const subject = await running(kind, 'rights', ['v1', 'v2']);
+      await subject.edit({ 'config.yml': 'v1' });
+      await subject.atRest(2);
+      await until('a raw revision is deleted', async () => {
+        await subject.scenario.apply(subject.manifest());
+        await subject.runsWith({ 'config.yml': 'v1' });
+        return subject.scenario
+          .changes()
+          .some(({ verb, objectRef }) => `${verb} ${objectRef.resource}` === 'delete controllerrevisions');
+      });
+    },
+  );
+
+  test('and one of a Rollout', async () => {
+    await restart();
+    await installRolloutCrd();
+    const standIn = startRolloutsStandIn();
+    try {
+      await running(ROLLOUT, 'rights');
+    } finally {
+      await standIn.stop();
+      await removeRolloutCrd();
+    }
   });
+
+  test('and one of a Secret, in a namespace that a selector has to find', async () => {
+    await restart('--secrets', '--namespace-selector', 'rights=all');
+    const scenario = await Scenario.start('rights-secret');
+    await scenario.kubectl('label', 'namespace', scenario.namespace, 'rights=all');
+    const owners = { annotations: { 'configrollout.dev/owners': 'deployment/bar' } };
+    const secret = (value: string) => ({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'foo', ...owners },
+      stringData: { key: value },
+    });
+    const volumes = [{ name: 'config', secret: { secretName: 'foo' } }];
+    await scenario.apply(
+      secret('v1'),
+      deploymentManifest('bar', '', { paused: true, template: { spec: { volumes } } }),
+    );
+    const copies = async () =>
+      (await scenario.list('/api/v1/namespaces/NS/secrets')).filter(({ immutable }) => immutable);
+    await until('a snapshot', async () => (await copies()).length === 1);
+    for (const value of ['v2', 'v3']) {
+      await scenario.quiet();
+      await scenario.apply(secret(value));
+    }
+    await until('what no revision mounts is swept', async () => {
+      const values = (await copies()).map(({ data }) => Buffer.from(data.key, 'base64').toString());
+      return values.join() === 'v3';
+    });
+  });
+
+  test('what the manifests grant is what was used, no more and no less', () => {
+    const all = [granted('ClusterRole'), granted('Role'), ...Object.keys(COMPONENTS).map(ofComponent)].flat();
+    expect(used()).toEqual([...new Set(all)].sort());
+  });
+
+  test.each(Object.entries(COMPONENTS))(
+    'the component %s brings the rights that its name says, and the flag',
+    async (name, flag) => {
+      expect(new Set(ofComponent(name).map((right) => right.split('/')[1]))).toEqual(new Set([flag.resource]));
+      const deployment = (await manifestsWith(name)).find(({ kind }) => kind === 'Deployment');
+      expect(deployment.spec.template.spec.containers[0].args).toContain(flag.argument);
+    },
+  );
 
   test('no request was forbidden', () => {
     const forbidden = auditEntries()
@@ -109,15 +199,16 @@ describe('rights', () => {
     expect(forbidden).toEqual([]);
   });
 
-  test('no right is a wildcard, or on rights themselves; and the only Secret is that of its certificate', () => {
+  test('no right is a wildcard, or on rights themselves; and by default the only Secret is that of its certificate', () => {
     for (const right of granted('ClusterRole'))
       expect(right).not.toMatch(/\*|secrets|rbac\.|escalate|bind|impersonate/);
     expect(granted('Role').sort()).toEqual(['create /secrets', 'get /secrets', 'update /secrets']);
-    const secrets = auditEntries().filter((entry) => isController(entry) && entry.objectRef?.resource === 'secrets');
-    for (const { verb, objectRef } of secrets) {
-      expect(objectRef.namespace).toBe('config-rollout');
+    const own = auditEntries().filter(
+      ({ objectRef, ...entry }) =>
+        isController(entry) && objectRef?.resource === 'secrets' && objectRef.namespace === 'config-rollout',
+    );
+    for (const { verb, objectRef } of own)
       if (verb !== 'create') expect(objectRef.name).toBe('config-rollout-webhook-tls');
-    }
   });
 });
 
