@@ -9,7 +9,7 @@ import { installRules } from '../../hack/embedded/install.ts';
 import { helmPath, kubectlPath } from '../../hack/embedded/kubectl.ts';
 
 export default async function setUp(): Promise<void> {
-  execFileSync(process.execPath, ['hack/build.ts'], { stdio: 'inherit' });
+  if (process.env['TEST_BUILT'] === undefined) execFileSync(process.execPath, ['hack/build.ts'], { stdio: 'inherit' });
   const dataDir = process.env['TEST_CLUSTER_DATA'] ?? mkdtempSync(join(tmpdir(), 'config-rollout-test-'));
   const cluster = await up({ dataDir, log: (line) => console.log(line) });
   const kubectl = await kubectlPath();
