@@ -33,7 +33,7 @@ export function tidyHistory(
         type: 'DeleteRevision',
         target: refOf(revision),
         resourceVersion: revision.resourceVersion,
-        why: 'scaled down, and raw: a revision with the same template exists that is pinned',
+        why: 'no pod runs on it, and it is raw: a revision with the same template exists that is pinned',
       }),
     ),
   ];

@@ -19,8 +19,10 @@ export function stateLabels(
   if (decisions.some(({ rolls, label }) => rolls && label)) {
     labels[AFTER_REVISION_LABEL] = `${Math.max(0, ...revisions.map(({ number }) => number))}`;
   }
-  const isManaged = workload.labels[MANAGED_LABEL] !== undefined || Object.keys(labels).length === 0;
-  return isManaged ? labels : { ...labels, [MANAGED_LABEL]: 'owned' };
+  // Admission finds workloads by it. It may be lost while the state is not: `managed: none` may have stood there.
+  const hasState = Object.keys(labels).length > 0 || decisions.some(({ rolled }) => rolled !== undefined);
+  const isMarked = workload.labels[MANAGED_LABEL] !== undefined || !hasState;
+  return isMarked ? labels : { ...labels, [MANAGED_LABEL]: 'owned' };
 }
 
 /** The annotations that say why; none over a cause that a person wrote. */

@@ -105,6 +105,7 @@ function whyPatched(decisions: readonly Decision[], cause: string | undefined, c
   if (cause !== undefined) return `${cause}; pinned to ${pinnedTo(decisions)}`;
   if (changes > 0) return `raw references pinned again to ${pinnedTo(decisions)}`;
   const named = decisions.filter(({ label }) => label !== undefined).map(({ source }) => display(source));
+  if (named.length === 0) return 'marked, for admission to find it';
   return `already runs the content of ${named.join(', ')}; recorded`;
 }
 

@@ -39,6 +39,7 @@ export interface RawObject {
     /** A string in Argo Rollouts. */
     readonly observedGeneration?: number | string;
     readonly replicas?: number;
+    readonly currentReplicas?: number;
     readonly updatedReplicas?: number;
     readonly currentRevision?: string;
     readonly updateRevision?: string;

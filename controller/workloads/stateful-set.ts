@@ -18,11 +18,15 @@ export const statefulSet: WorkloadKind = {
   projectRevision: (value) => projectControllerRevision(value, KIND),
 };
 
-// A pod below the partition that is made anew gets the current revision, however long ago it was that of all pods. With
-// OnDelete the current revision is never moved on, and new pods get the newest. (newVersionedStatefulSetPod in
-// pkg/controller/statefulset/stateful_set_utils.go.)
+// The status counts the pods of the current and of the update revision; others, and those that are going, are in `replicas`
+// only. A pod below the partition that is made anew gets the current revision, however long ago it was that of all pods.
+// With OnDelete the current revision is never moved on, and new pods get the newest. (updateStatefulSet and
+// newVersionedStatefulSetPod in pkg/controller/statefulset.)
 function inUse(raw: RawObject): readonly string[] | undefined {
-  const { replicas = 0, updatedReplicas = 0, currentRevision = '', updateRevision = '' } = raw.status ?? {};
-  if (!isObserved(raw) || updatedReplicas !== replicas) return undefined;
-  return raw.spec?.updateStrategy?.type === 'OnDelete' ? [updateRevision] : [currentRevision, updateRevision];
+  const { replicas = 0, currentReplicas = 0, updatedReplicas = 0, ...status } = raw.status ?? {};
+  const { currentRevision = '', updateRevision = '' } = status;
+  const counted = currentRevision === updateRevision ? updatedReplicas : currentReplicas + updatedReplicas;
+  if (!isObserved(raw) || counted !== replicas) return undefined;
+  const isThrough = raw.spec?.updateStrategy?.type === 'OnDelete' && updatedReplicas === replicas;
+  return isThrough ? [updateRevision] : [currentRevision, updateRevision];
 }

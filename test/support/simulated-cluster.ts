@@ -1,7 +1,7 @@
 // A small model of a cluster in memory, for tests of the core and the app layer: an API server that versions, guards
-// and checks what the real one does, and asks an admission webhook; the Deployment controller, the garbage collector,
-// and watches that may lag behind. What it leaves out: pods, defaulting, validation, field ownership, other namespaces.
-// Behaviour against a real server is tested in test/integration.
+// and checks what the real one does, and asks an admission webhook; the controllers of Deployments and StatefulSets, the
+// garbage collector, and watches that may lag behind. What it leaves out: pods (but those of StatefulSets), defaulting,
+// validation, field ownership, other namespaces. Behaviour against a real server is tested in test/integration.
 
 import type { Operation } from 'fast-json-patch';
 import jsonPatch from 'fast-json-patch';
@@ -10,85 +10,44 @@ import { ClusterError } from '../../controller/app/errors.ts';
 import type { ClusterPort, MetadataPatch, RevisionNote, SourceName, SourceRead } from '../../controller/app/ports.ts';
 import type { World } from '../../controller/app/world.ts';
 import type { EventAction } from '../../controller/core/actions.ts';
-import { MANAGED_LABEL, MANAGER } from '../../controller/core/names.ts';
+import { MANAGED_LABEL, MANAGER, SOURCE_KINDS } from '../../controller/core/names.ts';
 import { findReferences } from '../../controller/core/references.ts';
 import type { SnapshotManifest } from '../../controller/core/snapshot.ts';
 import {
   type ConfigObject,
   display,
   type ObjectRef,
-  type OwnerReference,
+  type Reference,
   type SourceKind,
   type Workload,
 } from '../../controller/core/types.ts';
-import { EVERYWHERE, type Store, type Stored } from '../../controller/runtime/store.ts';
-import { deployment } from '../../controller/workloads/deployment.ts';
 import { projectSource } from '../../controller/workloads/raw.ts';
 import { NAMESPACE } from './builders.ts';
-
-type Strings = Record<string, string>;
-
-interface Metadata {
-  namespace: string;
-  name: string;
-  uid: string;
-  resourceVersion: string;
-  generation?: number;
-  creationTimestamp: string;
-  labels?: Strings;
-  annotations?: Strings;
-  ownerReferences?: OwnerReference[];
-}
-export interface Template {
-  metadata: { labels: Strings; annotations?: Strings };
-  spec: object;
-}
-export interface RawConfigMap {
-  metadata: Metadata;
-  data?: Strings;
-  binaryData?: Strings;
-  type?: string;
-  immutable?: boolean;
-}
-export interface RawDeployment {
-  metadata: Metadata;
-  spec: { replicas: number; revisionHistoryLimit: number; paused?: boolean; template: Template };
-}
-export interface RawReplicaSet {
-  metadata: Metadata;
-  spec: { replicas: number; template: Template };
-  status: { replicas: number };
-}
-const KINDS = ['ConfigMap', 'Secret', 'Deployment', 'ReplicaSet'] as const;
-export type Kind = (typeof KINDS)[number];
-export interface Delivery {
-  readonly kinds?: readonly Kind[];
-  readonly most?: number;
-  readonly to?: World;
-}
-type RawObject = { metadata: Metadata };
-
-const REVISION = 'deployment.kubernetes.io/revision';
-const HASH_LABEL = 'pod-template-hash';
-const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
-
-// Not node:util's, which tells apart objects of jest's realm and of structuredClone's.
-function sameJson(a: unknown, b: unknown): boolean {
-  if (Object.is(a, b)) return true;
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
-  const [ours, theirs] = [Object.entries(a), b as Record<string, unknown>];
-  return ours.length === Object.keys(theirs).length && ours.every(([key, value]) => sameJson(value, theirs[key]));
-}
-
-export function withoutHash(template: Template): Template {
-  const { [HASH_LABEL]: _, ...labels } = template.metadata.labels;
-  return { ...template, metadata: { ...template.metadata, labels } };
-}
+import { DeploymentController, LAST_APPLIED, replicaSetsOf } from './simulated-deployments.ts';
+import {
+  type HistoryEntry,
+  type Kind,
+  type Metadata,
+  project,
+  type RawConfig,
+  type RawObject,
+  type RawWorkload,
+  REVISION,
+  type Strings,
+  sameJson,
+  type Template,
+  templateOf,
+  type UpdateStrategy,
+  type WorkloadKindName,
+} from './simulated-objects.ts';
+import { controllerRevisionsOf, type Pod, StatefulSetController } from './simulated-stateful-sets.ts';
+import { type Delivery, type New, Storage } from './simulated-storage.ts';
 
 /** How a client names itself in its writes. */
 export const CLIENTS = {
   apply: 'kubectl-client-side-apply',
   edit: 'kubectl-edit',
+  label: 'kubectl-label',
   pause: 'kubectl-rollout',
   replace: 'kubectl-replace',
   setImage: 'kubectl-set',
@@ -97,27 +56,40 @@ export const CLIENTS = {
 } as const;
 export type Client = keyof typeof CLIENTS;
 
+export interface WorkloadOptions {
+  readonly kind?: WorkloadKindName;
+  readonly historyLimit?: number;
+  readonly replicas?: number;
+  /** Of StatefulSets. */
+  readonly updateStrategy?: UpdateStrategy;
+}
+
 export class SimulatedCluster implements ClusterPort {
   /** Everything that the controller did, in order: `create configmap/foo-…`, `patch deployment/web`. */
   readonly writes: string[] = [];
+  /** What the controller did that it should never do. */
+  readonly mishaps: string[] = [];
   readonly events: EventAction[] = [];
   /** How often content was read. */
   reads = 0;
-  /** The webhook for Deployments; undefined: none is installed. */
+  /** The webhook for workloads; undefined: none is installed. */
   admission: Admit | undefined;
+  /** Is told what each patch of the controller makes of a workload. */
+  onPatch: (name: string, before: RawWorkload, after: RawWorkload) => void = () => undefined;
   /** What it warned people of. */
   readonly warnings: string[] = [];
 
-  readonly #objects = new Map<string, RawObject>();
-  /** What each controller's watches have not shown yet. */
-  readonly #feeds = new Map<World, Record<Kind, (() => void)[]>>();
-  #version = 1000;
-  #uids = 0;
+  readonly #storage: Storage;
+  readonly #deployments: DeploymentController;
+  readonly #statefulSets: StatefulSetController;
   #now: number;
   #clock = () => 0;
 
   constructor(now: number) {
     this.#now = now;
+    this.#storage = new Storage(() => this.now);
+    this.#deployments = new DeploymentController(this.#storage);
+    this.#statefulSets = new StatefulSetController(this.#storage);
   }
 
   /** Milliseconds since the epoch. Stands still, but for what is added to it. */
@@ -137,175 +109,133 @@ export class SimulatedCluster implements ClusterPort {
 
   /** Lists into the caches of a controller, and feeds them from now on, at each `deliver`; no others but those beside it. */
   watch(world: World, isBeside = false): void {
-    if (!isBeside) this.#feeds.clear();
-    this.#feeds.set(world, { ConfigMap: [], Secret: [], Deployment: [], ReplicaSet: [] });
-    for (const kind of KINDS) {
-      const items = this.#all(kind).map((object) => project(kind, object));
-      const known = items.filter((item) => item !== undefined);
-      storeOf(world, kind)?.replace(EVERYWHERE, structuredClone(known), `${this.#version}`);
-    }
+    this.#storage.watch(world, isBeside);
   }
-
   /** Lets watches catch up with what happened: those of some kinds, of one controller, by so many events at most. */
-  deliver({ kinds = KINDS, most = Number.POSITIVE_INFINITY, to }: Delivery = {}): void {
-    for (const [world, feed] of this.#feeds) {
-      if (to !== undefined && to !== world) continue;
-      for (const kind of kinds) for (const event of feed[kind].splice(0, most)) event();
-    }
-  }
-
-  #tell(kind: Kind, object: RawObject, isGone = false): void {
-    const version = `${this.#version}`;
-    for (const [world, feed] of this.#feeds) {
-      const copy = structuredClone(object);
-      feed[kind].push(() => {
-        const item = isGone ? undefined : project(kind, copy);
-        const { namespace, name } = copy.metadata;
-        if (item === undefined) storeOf(world, kind)?.remove(EVERYWHERE, `${namespace}/${name}`, version);
-        else storeOf(world, kind)?.apply(EVERYWHERE, item, version);
-      });
-    }
-  }
-
-  // ---- storage
-
-  #all(kind: Kind): RawObject[] {
-    return [...this.#objects].filter(([key]) => key.startsWith(`${kind}/`)).map(([, object]) => object);
-  }
-
-  #get(kind: Kind, name: string): RawObject | undefined {
-    return this.#objects.get(`${kind}/${name}`);
-  }
-
-  #put<T extends RawObject>(kind: Kind, object: T): T {
-    const key = `${kind}/${object.metadata.name}`;
-    const before = this.#objects.get(key);
-    // A write that changes nothing makes no new version, and no event.
-    if (before && sameJson(before, object)) return before as T;
-    this.#version += 1;
-    const metadata = { ...object.metadata, resourceVersion: `${this.#version}` };
-    if (kind === 'Deployment') {
-      // Annotations count, too; labels do not.
-      const counted = ({ metadata: { annotations }, spec }: RawDeployment) => ({ annotations, spec });
-      const [was, is] = [before, object].map((each) => each && counted(each as unknown as RawDeployment));
-      metadata.generation = (before?.metadata.generation ?? 0) + (sameJson(was, is) ? 0 : 1);
-    }
-    const stored = structuredClone({ ...object, metadata });
-    this.#objects.set(key, stored);
-    this.#tell(kind, stored);
-    return stored;
-  }
-
-  #create<T extends RawObject>(kind: Kind, object: Omit<T, 'metadata'> & { metadata: Partial<Metadata> }): T {
-    this.#uids += 1;
-    const metadata = {
-      ...object.metadata,
-      namespace: NAMESPACE,
-      uid: `uid-${this.#uids}`,
-      creationTimestamp: new Date(this.now).toISOString(),
-      resourceVersion: '',
-    } as Metadata;
-    return this.#put(kind, { ...object, metadata } as unknown as T);
-  }
-
-  #delete(kind: Kind, name: string): void {
-    const object = this.#get(kind, name);
-    if (object === undefined) return;
-    this.#objects.delete(`${kind}/${name}`);
-    this.#version += 1;
-    this.#tell(kind, object, true);
+  deliver(delivery?: Delivery): void {
+    this.#storage.deliver(delivery);
   }
 
   // ---- what tests look at
 
   /** Counts up with every write, whoever wrote. */
   get version(): number {
-    return this.#version;
+    return this.#storage.version;
   }
 
-  configMap(name: string): RawConfigMap | undefined {
-    return this.#get('ConfigMap', name) as RawConfigMap | undefined;
+  config(kind: SourceKind, name: string): RawConfig | undefined {
+    return this.#storage.get<RawConfig>(kind, name);
   }
-  deployment(name: string): RawDeployment {
-    const found = this.#get('Deployment', name);
-    if (found === undefined) throw new Error(`no deployment/${name}`);
-    return found as RawDeployment;
+  configMap(name: string): RawConfig | undefined {
+    return this.config('ConfigMap', name);
+  }
+  /** Every ConfigMap and every Secret. */
+  configs(): { kind: SourceKind; object: RawConfig }[] {
+    return SOURCE_KINDS.flatMap((kind) => this.#storage.all<RawConfig>(kind).map((object) => ({ kind, object })));
   }
   has(kind: Kind, name: string): boolean {
-    return this.#get(kind, name) !== undefined;
+    return this.#storage.get(kind, name) !== undefined;
   }
-  configMaps(): RawConfigMap[] {
-    return this.#all('ConfigMap') as RawConfigMap[];
+  /** A Deployment or a StatefulSet: no two in a test have one name. */
+  workload(name: string): RawWorkload {
+    const found = this.#storage.get<RawWorkload>(this.kindOf(name), name);
+    if (found === undefined) throw new Error(`no workload ${name}`);
+    return found;
   }
-  deployments(): RawDeployment[] {
-    return this.#all('Deployment') as RawDeployment[];
+  kindOf(name: string): WorkloadKindName {
+    return this.has('StatefulSet', name) ? 'StatefulSet' : 'Deployment';
   }
-  /** The ReplicaSets of a Deployment, oldest revision first. */
-  history(name: string): RawReplicaSet[] {
-    return (this.#all('ReplicaSet') as RawReplicaSet[])
-      .filter(({ metadata }) => metadata.ownerReferences?.some((owner) => owner.name === name))
-      .sort((a, b) => revisionOf(a) - revisionOf(b));
+  workloads(): { kind: WorkloadKindName; object: RawWorkload }[] {
+    const kinds = ['Deployment', 'StatefulSet'] as const;
+    return kinds.flatMap((kind) => this.#storage.all<RawWorkload>(kind).map((object) => ({ kind, object })));
   }
-  /** The names that the template of a Deployment mounts. */
+  /** The revisions of a workload, oldest first. */
+  history(name: string): HistoryEntry[] {
+    const list = this.kindOf(name) === 'StatefulSet' ? controllerRevisionsOf : replicaSetsOf;
+    return list(this.#storage, name);
+  }
+  /** Of a StatefulSet, those that run. */
+  pods(name: string): Pod[] {
+    return this.#statefulSets.podsOf(name);
+  }
+  references(name: string): Reference[] {
+    return findReferences(this.workload(name).spec.template);
+  }
+  /** The names that the template of a workload mounts. */
   mounts(name: string): string[] {
-    return findReferences(this.deployment(name).spec.template).map((reference) => reference.name);
+    return this.references(name).map((reference) => reference.name);
   }
   /** Is there an object of that uid? */
   isAlive(uid: string): boolean {
-    return [...this.#objects.values()].some(({ metadata }) => metadata.uid === uid);
+    return this.#storage.isAlive(uid);
   }
-  /** Every template and revision that names the source or snapshot. */
-  holders(mounted: string, kind: SourceKind = 'ConfigMap'): string[] {
-    return [...this.#objects].flatMap(([key, object]) => {
-      const template = (object as Partial<RawReplicaSet>).spec?.template;
-      return findReferences(template).some((each) => each.name === mounted && each.kind === kind) ? [key] : [];
-    });
+  /** Every template, revision and pod that names the source or snapshot. */
+  holders(mounted: string, kind: SourceKind): string[] {
+    const names = (template: unknown) =>
+      findReferences(template).some((each) => each.name === mounted && each.kind === kind);
+    const objects = this.#storage.entries().flatMap(([key, object]) => (names(templateOf(object)) ? [key] : []));
+    const sets = this.#storage.all('StatefulSet').map(({ metadata }) => metadata.name);
+    const pods = sets.filter((name) => this.pods(name).some(({ template }) => names(template)));
+    return [...objects, ...pods.map((name) => `pods of ${name}`)];
   }
 
   // ---- what people do
 
-  createConfigMap(name: string, data: Strings, metadata: Partial<Metadata> = {}, immutable = false): RawConfigMap {
-    return this.#create<RawConfigMap>('ConfigMap', {
-      metadata: { name, ...metadata },
-      data,
-      ...(immutable && { immutable }),
-    });
+  createConfig(
+    kind: SourceKind,
+    name: string,
+    content: Partial<RawConfig>,
+    metadata: Partial<Metadata> = {},
+  ): RawConfig {
+    const type = kind === 'Secret' ? { type: 'Opaque' } : {};
+    return this.#storage.create<RawConfig>(kind, { ...type, ...content, metadata: { name, ...metadata } });
   }
-  editConfigMap(name: string, edit: (copy: RawConfigMap) => void): void {
-    this.#edit('ConfigMap', name, edit);
+  createConfigMap(name: string, data: Strings, metadata: Partial<Metadata> = {}, immutable = false): RawConfig {
+    return this.createConfig('ConfigMap', name, { data, ...(immutable && { immutable }) }, metadata);
+  }
+  editConfig(kind: SourceKind, name: string, edit: (copy: RawConfig) => void): void {
+    this.#storage.edit(kind, name, edit);
   }
   /** Past admission, as if it was not installed yet. */
-  createDeployment(name: string, template: Template, metadata: Partial<Metadata> = {}, historyLimit = 10): void {
-    this.#create<RawDeployment>('Deployment', aNewDeployment(name, template, metadata, historyLimit));
+  createWorkload(
+    name: string,
+    template: Template,
+    metadata: Partial<Metadata> = {},
+    options: WorkloadOptions = {},
+  ): void {
+    const { kind = 'Deployment' } = options;
+    this.#storage.create<RawWorkload>(kind, aNewWorkload(name, template, metadata, options));
   }
   /** `kubectl apply` of a Deployment that does not exist. */
   async applyNewDeployment(name: string, template: Template, metadata: Partial<Metadata> = {}): Promise<void> {
-    const asked = aNewDeployment(name, template, { namespace: NAMESPACE, ...metadata }, 10);
-    this.#create<RawDeployment>('Deployment', await this.#admit(asked, undefined, CLIENTS.apply));
+    const asked = aNewWorkload(name, template, { namespace: NAMESPACE, ...metadata }, {});
+    this.#storage.create<RawWorkload>('Deployment', await this.#admit('Deployment', asked, undefined, CLIENTS.apply));
   }
   /** Past admission, as Kubernetes itself writes. */
-  editDeployment(name: string, edit: (copy: RawDeployment) => void): void {
-    this.#edit('Deployment', name, edit);
+  editWorkload(name: string, edit: (copy: RawWorkload) => void): void {
+    this.#storage.edit(this.kindOf(name), name, edit);
   }
-  async writeDeployment(client: Client, name: string, edit: (copy: RawDeployment) => void): Promise<void> {
-    if (this.has('Deployment', name)) await this.#write(name, CLIENTS[client], edit);
+  async writeWorkload(client: Client, name: string, edit: (copy: RawWorkload) => void): Promise<void> {
+    if (this.has(this.kindOf(name), name)) await this.#write(name, CLIENTS[client], edit);
   }
   delete(kind: Kind, name: string): void {
-    this.#delete(kind, name);
+    this.#storage.delete(kind, name);
   }
-  /** `kubectl rollout undo`: puts back the template and the annotations of a revision. */
+  deletePods(name: string): void {
+    this.#statefulSets.deletePods(name);
+  }
+  /** `kubectl rollout undo`: puts back the template of a revision, and of a Deployment's also the annotations. */
   async undo(name: string, toRevision?: number): Promise<boolean> {
     const all = this.history(name);
-    const target = toRevision === undefined ? all.at(-2) : all.find((each) => revisionOf(each) === toRevision);
-    if (target === undefined) return false;
-    const template = withoutHash(target.spec.template);
-    const before = this.deployment(name);
-    if (before.spec.paused || sameJson(template, before.spec.template)) return false;
+    const target = toRevision === undefined ? all.at(-2) : all.find(({ number }) => number === toRevision);
+    const before = this.workload(name);
+    if (target === undefined || before.spec.paused || sameJson(target.template, before.spec.template)) return false;
     const { [REVISION]: _, ...restored } = target.metadata.annotations ?? {};
     const { [REVISION]: revision = '', [LAST_APPLIED]: applied } = before.metadata.annotations ?? {};
-    await this.writeDeployment('undo', name, (copy) => {
-      copy.spec.template = template;
-      copy.metadata.annotations = { ...restored, [REVISION]: revision, ...(applied && { [LAST_APPLIED]: applied }) };
+    const annotations = { ...restored, [REVISION]: revision, ...(applied && { [LAST_APPLIED]: applied }) };
+    await this.writeWorkload('undo', name, (copy) => {
+      copy.spec.template = structuredClone(target.template);
+      if (target.kind === 'ReplicaSet') copy.metadata.annotations = annotations;
     });
     return true;
   }
@@ -314,14 +244,15 @@ export class SimulatedCluster implements ClusterPort {
   async #write(
     name: string,
     fieldManager: string | undefined,
-    edit: (copy: RawDeployment) => void,
-  ): Promise<RawDeployment> {
+    edit: (copy: RawWorkload) => void,
+  ): Promise<RawWorkload> {
+    const kind = this.kindOf(name);
     for (;;) {
-      const before = this.deployment(name);
+      const before = this.workload(name);
       const copy = structuredClone(before);
       edit(copy);
-      const admitted = this.#isAdmitted(copy, before) ? await this.#admit(copy, before, fieldManager) : copy;
-      if (this.deployment(name) === before) return this.#put('Deployment', admitted);
+      const admitted = this.#isAdmitted(copy, before) ? await this.#admit(kind, copy, before, fieldManager) : copy;
+      if (this.workload(name) === before) return this.#storage.put(kind, admitted);
     }
   }
 
@@ -333,20 +264,16 @@ export class SimulatedCluster implements ClusterPort {
   }
 
   async #admit<T extends { metadata: Partial<Metadata> }>(
+    kind: WorkloadKindName,
     object: T,
-    oldObject: RawDeployment | undefined,
+    oldObject: RawWorkload | undefined,
     fieldManager: string | undefined,
   ): Promise<T> {
     if (this.admission === undefined || !this.#isAdmitted(object, oldObject)) return object;
-    this.#uids += 1;
-    const {
-      refusal,
-      operations = [],
-      warnings = [],
-    } = await this.admission({
-      uid: `request-${this.#uids}`,
+    const answer = await this.admission({
+      uid: `request-${this.#storage.nextUid()}`,
       operation: oldObject ? 'UPDATE' : 'CREATE',
-      kind: { group: 'apps', kind: 'Deployment' },
+      kind: { group: 'apps', kind },
       namespace: NAMESPACE,
       name: object.metadata.name ?? '',
       object: structuredClone(object),
@@ -355,102 +282,33 @@ export class SimulatedCluster implements ClusterPort {
       user: { name: 'somebody', groups: ['system:authenticated'] },
       fieldManager,
     });
+    const { refusal, operations = [], warnings = [] } = answer;
     if (refusal !== undefined) throw new Error(`admission refuses: ${refusal}`);
     this.warnings.push(...warnings);
     return jsonPatch.applyPatch(structuredClone(object), structuredClone([...operations]), true).newDocument;
   }
 
-  #edit<T extends RawObject>(kind: Kind, name: string, edit: (copy: T) => void): void {
-    const before = this.#get(kind, name);
-    if (before === undefined) return;
-    const copy = structuredClone(before) as T;
-    edit(copy);
-    this.#put(kind, copy);
-  }
-
   // ---- what Kubernetes does
 
-  /** One look of the Deployment controller at each Deployment; pods come and go at once. */
-  runDeploymentController(): void {
-    for (const { metadata, spec } of this.deployments()) {
-      if (!spec.paused) this.#roll(metadata.name);
-      this.#prune(metadata.name);
-    }
+  /** One look of the controllers at each Deployment and StatefulSet. */
+  runWorkloadControllers(): void {
+    this.#deployments.run();
+    this.#statefulSets.run();
   }
-
-  #roll(name: string): void {
-    const { metadata, spec } = this.deployment(name);
-    const all = this.history(name);
-    const newest = Math.max(0, ...all.map(revisionOf));
-    const same = all.find((each) => sameJson(withoutHash(each.spec.template), spec.template));
-    const number = same && revisionOf(same) === newest ? newest : newest + 1;
-    const { [LAST_APPLIED]: _, ...copied } = metadata.annotations ?? {};
-    const annotations = { ...same?.metadata.annotations, ...copied, [REVISION]: `${number}` };
-    if (same === undefined) this.#createReplicaSet(name, annotations);
-    else
-      this.#edit<RawReplicaSet>('ReplicaSet', same.metadata.name, (copy) => {
-        copy.metadata.annotations = annotations;
-        scale(copy, spec.replicas);
-      });
-    for (const other of all.filter((each) => each !== same)) {
-      this.#edit<RawReplicaSet>('ReplicaSet', other.metadata.name, (copy) => scale(copy, 0));
-    }
-    this.editDeployment(name, (copy) => {
-      copy.metadata.annotations = { ...copy.metadata.annotations, [REVISION]: `${number}` };
-    });
-  }
-
-  #createReplicaSet(name: string, annotations: Strings): void {
-    const { metadata, spec } = this.deployment(name);
-    const hash = `${this.#version}`;
-    const owner = { apiVersion: 'apps/v1', kind: 'Deployment', name, uid: metadata.uid };
-    const labels = { ...spec.template.metadata.labels, [HASH_LABEL]: hash };
-    this.#create<RawReplicaSet>('ReplicaSet', {
-      metadata: {
-        name: `${name}-${hash}`,
-        annotations,
-        ownerReferences: [{ ...owner, controller: true, blockOwnerDeletion: true }],
-      },
-      spec: {
-        replicas: spec.replicas,
-        template: { ...spec.template, metadata: { ...spec.template.metadata, labels } },
-      },
-      status: { replicas: spec.replicas },
-    });
-  }
-
-  #prune(name: string): void {
-    const old = this.history(name).filter(({ spec, status }) => spec.replicas === 0 && status.replicas === 0);
-    const surplus = old.length - this.deployment(name).spec.revisionHistoryLimit;
-    for (const { metadata } of old.slice(0, Math.max(0, surplus))) this.#delete('ReplicaSet', metadata.name);
-  }
-
-  /** Deletes what has owners but none alive, and takes dead owners away from what has others. */
   collectGarbage(): void {
-    const collect = (kind: 'ReplicaSet' | SourceKind) =>
-      this.#all(kind).filter((object) => this.#collect(kind, object));
-    while (collect('ReplicaSet').length + collect('ConfigMap').length + collect('Secret').length > 0);
-  }
-
-  #collect(kind: Kind, { metadata }: RawObject): boolean {
-    const owners = metadata.ownerReferences ?? [];
-    const alive = owners.filter(({ uid }) => this.isAlive(uid));
-    if (alive.length === owners.length) return false;
-    if (alive.length === 0) this.#delete(kind, metadata.name);
-    else this.#edit(kind, metadata.name, (copy) => Object.assign(copy.metadata, { ownerReferences: alive }));
-    return true;
+    this.#storage.collectGarbage();
   }
 
   // ---- ClusterPort
 
   async readSource({ kind, name }: SourceName): Promise<SourceRead | undefined> {
     this.reads += 1;
-    const found = this.#get(kind, name) as RawConfigMap | undefined;
+    const found = this.config(kind, name);
     return found && toRead(kind, found);
   }
 
   async readMetadata({ kind, name }: SourceName): Promise<ConfigObject | undefined> {
-    const found = this.#get(kind, name) as RawConfigMap | undefined;
+    const found = this.config(kind, name);
     return found && toRead(kind, found).object;
   }
 
@@ -459,12 +317,12 @@ export class SimulatedCluster implements ClusterPort {
     const shown = display({ ...manifest.metadata, kind });
     if (this.has(kind, manifest.metadata.name)) throw new ClusterError('AlreadyExists', `${shown} exists`);
     this.writes.push(`create ${shown}`);
-    return toRead(kind, this.#create<RawConfigMap>(kind, structuredClone(manifest) as never));
+    return toRead(kind, this.#storage.create<RawConfig>(kind, structuredClone(manifest) as unknown as New<RawConfig>));
   }
 
   async patchMetadata({ target, resourceVersion, ...patch }: MetadataPatch): Promise<SourceRead> {
     const kind = target.kind as SourceKind;
-    const before = this.#exactly(kind, target, resourceVersion) as RawConfigMap;
+    const before = this.#exactly<RawConfig>(kind, target, resourceVersion);
     this.writes.push(`patch ${display(target)}: ${patch.why}`);
     const { labels, annotations, ownerReferences } = patch;
     const metadata = {
@@ -473,7 +331,7 @@ export class SimulatedCluster implements ClusterPort {
       ...(annotations && { annotations: { ...before.metadata.annotations, ...annotations } }),
       ...(ownerReferences && { ownerReferences: [...ownerReferences] }),
     };
-    return toRead(kind, this.#put(kind, { ...before, metadata }));
+    return toRead(kind, this.#storage.put(kind, { ...before, metadata }));
   }
 
   async annotateRevision({ target, resourceVersion, annotations }: RevisionNote): Promise<void> {
@@ -481,30 +339,39 @@ export class SimulatedCluster implements ClusterPort {
     const before = this.#exactly(kind, target, resourceVersion);
     this.writes.push(`annotate ${display(target)}`);
     const metadata = { ...before.metadata, annotations: { ...before.metadata.annotations, ...annotations } };
-    this.#put(kind, { ...before, metadata });
+    this.#storage.put(kind, { ...before, metadata });
   }
 
   async patchWorkload(target: ObjectRef, operations: readonly Operation[]): Promise<Workload> {
-    if (!this.has('Deployment', target.name)) throw new ClusterError('NotFound', `no deployment/${target.name}`);
+    const kind = target.kind as WorkloadKindName;
+    if (!this.has(kind, target.name)) throw new ClusterError('NotFound', `no ${display(target)}`);
+    let before: RawWorkload | undefined;
     const stored = await this.#write(target.name, MANAGER, (copy) => {
+      before = structuredClone(copy);
       try {
         jsonPatch.applyPatch(copy, structuredClone([...operations]), true);
       } catch (error) {
         throw new ClusterError('Conflict', String(error));
       }
     });
-    this.writes.push(`patch deployment/${target.name}`);
-    const workload = deployment.project(structuredClone(stored));
-    if (workload === undefined) throw new Error('the patch broke the Deployment');
-    return workload;
+    this.writes.push(`patch ${display(target)}`);
+    if (before) this.onPatch(target.name, before, stored);
+    const workload = project(kind, structuredClone(stored));
+    if (workload === undefined) throw new Error(`the patch broke ${display(target)}`);
+    return workload as Workload;
   }
 
   async deleteExactly(target: ObjectRef, resourceVersion: string): Promise<void> {
     const kind = target.kind as Kind;
-    if (this.#get(kind, target.name) === undefined) return;
+    if (!this.has(kind, target.name)) return;
     this.#exactly(kind, target, resourceVersion);
-    this.writes.push(`delete ${kind.toLowerCase()}/${target.name}`);
-    this.#delete(kind, target.name);
+    this.writes.push(`delete ${display(target)}`);
+    const sets = this.#storage.all<RawWorkload>('StatefulSet');
+    const users = sets.filter(({ metadata: { name }, status }) =>
+      [status?.updateRevision, ...this.pods(name).map(({ revision }) => revision)].includes(target.name),
+    );
+    this.mishaps.push(...users.map(({ metadata }) => `${display(target)} was deleted under ${metadata.name}`));
+    this.#storage.delete(kind, target.name);
   }
 
   async isMounted({ kind, name }: SourceName): Promise<boolean> {
@@ -516,8 +383,8 @@ export class SimulatedCluster implements ClusterPort {
     if (!event.once || !this.events.some(said)) this.events.push(event);
   }
 
-  #exactly(kind: Kind, { name, uid }: ObjectRef, resourceVersion: string | undefined): RawObject {
-    const found = this.#get(kind, name);
+  #exactly<T extends RawObject>(kind: Kind, { name, uid }: ObjectRef, resourceVersion: string | undefined): T {
+    const found = this.#storage.get<T>(kind, name);
     if (found === undefined) throw new ClusterError('NotFound', `no ${kind} ${name}`);
     const { metadata } = found;
     if (metadata.uid !== uid || (resourceVersion !== undefined && metadata.resourceVersion !== resourceVersion)) {
@@ -527,42 +394,20 @@ export class SimulatedCluster implements ClusterPort {
   }
 }
 
-function storeOf({ sources, workloads, revisions }: World, kind: Kind): Store<Stored> | undefined {
-  const store = sources.get(kind as SourceKind) ?? workloads.get(kind) ?? revisions.get(kind);
-  return store as Store<Stored> | undefined;
+function aNewWorkload(
+  name: string,
+  template: Template,
+  metadata: Partial<Metadata>,
+  { replicas = 1, historyLimit = 10, updateStrategy }: WorkloadOptions,
+): New<RawWorkload> {
+  const spec = { replicas, revisionHistoryLimit: historyLimit, ...(updateStrategy && { updateStrategy }), template };
+  return { metadata: { name, ...metadata }, spec };
 }
 
-function aNewDeployment(name: string, template: Template, metadata: Partial<Metadata>, historyLimit: number) {
-  return { metadata: { name, ...metadata }, spec: { replicas: 1, revisionHistoryLimit: historyLimit, template } };
-}
-
-function project(kind: Kind, object: RawObject): Stored | undefined {
-  switch (kind) {
-    case 'ConfigMap':
-    case 'Secret':
-      return projectSource(kind, object);
-    case 'Deployment':
-      return deployment.project(object);
-    case 'ReplicaSet':
-      return deployment.projectRevision(object);
-    default:
-      return kind satisfies never;
-  }
-}
-
-function toRead(kind: SourceKind, raw: RawConfigMap): SourceRead {
+function toRead(kind: SourceKind, raw: RawConfig): SourceRead {
   const copy = structuredClone(raw);
   const object = projectSource(kind, copy);
-  if (object === undefined) throw new Error('the model made something that is no ConfigMap');
+  if (object === undefined) throw new Error(`the model made something that is no ${kind}`);
   const { data = {}, binaryData = {}, immutable = false, type } = copy;
   return { object, content: { data, binaryData, type }, immutable };
-}
-
-export function revisionOf({ metadata }: RawReplicaSet): number {
-  return Number(metadata.annotations?.[REVISION] ?? 0);
-}
-
-function scale(copy: RawReplicaSet, replicas: number): void {
-  copy.spec.replicas = replicas;
-  copy.status.replicas = replicas;
 }

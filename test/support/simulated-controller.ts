@@ -12,7 +12,7 @@ import { Reconciler, type Settings } from '../../controller/app/reconcile.ts';
 import { connect, makeQueues } from '../../controller/app/triggers.ts';
 import { isSnapshot, World } from '../../controller/app/world.ts';
 import { objectKey } from '../../controller/core/types.ts';
-import { KINDS, NAMESPACE, WORLD } from './builders.ts';
+import { KINDS, WORLD } from './builders.ts';
 import type { SimulatedCluster } from './simulated-cluster.ts';
 
 const MOST_ROUNDS = 30;
@@ -73,8 +73,8 @@ export class SimulatedController {
   }
 
   async lookAtWorkloads(): Promise<void> {
-    for (const { metadata } of this.#cluster.deployments()) {
-      await this.#tolerant(() => this.reconciler.workload(`Deployment/${NAMESPACE}/${metadata.name}`));
+    for (const { kind, object } of this.#cluster.workloads()) {
+      await this.#tolerant(() => this.reconciler.workload(objectKey({ ...object.metadata, kind })));
     }
   }
 
@@ -97,7 +97,7 @@ export class SimulatedController {
       const before = cluster.version;
       cluster.deliver();
       await this.look();
-      cluster.runDeploymentController();
+      cluster.runWorkloadControllers();
       cluster.collectGarbage();
       cluster.deliver();
       cluster.now += ROUND_MS;

@@ -5,9 +5,11 @@ import type { AdmissionRequest } from '../../controller/app/admission.ts';
 import { snapshotAdmission } from '../../controller/app/admit-snapshot.ts';
 import { ClusterError } from '../../controller/app/errors.ts';
 import { aDeployment, aTemplate, NAMESPACE, NOON } from '../support/builders.ts';
-import { SimulatedCluster, type Template } from '../support/simulated-cluster.ts';
+import { SimulatedCluster } from '../support/simulated-cluster.ts';
 import { SimulatedController } from '../support/simulated-controller.ts';
-import { manifest, perform, Shop } from '../support/simulated-shop.ts';
+import type { Template } from '../support/simulated-objects.ts';
+import { manifest, Shop } from '../support/simulated-shop.ts';
+import { perform } from '../support/simulated-steps.ts';
 
 const MANAGED = 'configrollout.dev/managed';
 const FOO = 'configmap.configrollout.dev/foo';
@@ -42,12 +44,12 @@ describe('a new workload', () => {
       expect(pin).toMatch(/^foo-/);
       expect(cluster.configMap(pin)).toMatchObject({ immutable: true, data: { k: 'b' } });
       expect(cluster.configMap(pin)?.metadata.ownerReferences ?? []).toEqual([]);
-      expect(cluster.deployment('new').metadata).toMatchObject({ labels: { [MANAGED]: how, [FOO]: pin.slice(4) } });
-      expect(cluster.deployment('new').metadata.annotations).toBeUndefined();
+      expect(cluster.workload('new').metadata).toMatchObject({ labels: { [MANAGED]: how, [FOO]: pin.slice(4) } });
+      expect(cluster.workload('new').metadata.annotations).toBeUndefined();
 
       await controller.untilQuiet();
       expect(cluster.mounts('new')).toEqual([pin]);
-      expect(cluster.deployment('new').metadata.generation).toBe(2);
+      expect(cluster.workload('new').metadata.generation).toBe(2);
       const [only, ...others] = cluster.history('new');
       expect(others).toEqual([]);
       const owners = cluster.configMap(pin)?.metadata.ownerReferences?.map(({ kind, name }) => `${kind}/${name}`);
@@ -89,7 +91,7 @@ describe('a new workload', () => {
     cluster.createConfigMap('plain', { k: 'b' });
     await cluster.applyNewDeployment('new', template(...names), { labels: { [MANAGED]: 'owned' } });
     expect(cluster.mounts('new')).toEqual(names);
-    expect(cluster.deployment('new').metadata.labels).toEqual({ [MANAGED]: 'owned' });
+    expect(cluster.workload('new').metadata.labels).toEqual({ [MANAGED]: 'owned' });
     expect(created(cluster)).toEqual([]);
   });
 
@@ -117,7 +119,7 @@ describe('a new workload', () => {
     // Nor does the controller pin it, nor admission later.
     await controller.untilQuiet();
     const { version } = cluster;
-    await cluster.writeDeployment('apply', 'new', ({ spec }) => {
+    await cluster.writeWorkload('apply', 'new', ({ spec }) => {
       spec.template = template('foo', 'bar');
     });
     expect(cluster.version).toBe(version);
@@ -138,12 +140,12 @@ describe('an update', () => {
   test('of config and image in one apply is one revision with both, though the cache has not seen the config', async () => {
     const shop = await aShop();
     const { cluster, controller } = shop;
-    const { generation = 0 } = cluster.deployment('api').metadata;
+    const { generation = 0 } = cluster.workload('api').metadata;
     const revisions = cluster.history('api').length;
     await perform(shop, { do: 'edit', source: 'foo', value: 'c' });
     await apply(shop, 'img:2');
     expect(cluster.mounts('api')).toEqual(shop.currentMounts('api'));
-    expect(cluster.deployment('api').metadata).toMatchObject({
+    expect(cluster.workload('api').metadata).toMatchObject({
       generation: generation + 1,
       labels: { [FOO]: shop.currentHash('foo') },
       annotations: { [CAUSE]: 'configmap/foo: k' },
@@ -169,7 +171,7 @@ describe('an update', () => {
     const shop = await aShop('all');
     const { cluster } = shop;
     cluster.createConfigMap('baz', { k: 'v' });
-    await cluster.writeDeployment('apply', 'api', ({ spec }) => {
+    await cluster.writeWorkload('apply', 'api', ({ spec }) => {
       spec.template = template('baz');
     });
     expect(cluster.mounts('api')).toEqual([expect.stringMatching(/^baz-/)]);
@@ -193,7 +195,7 @@ describe('an update', () => {
   test('of no source that opts in is left as it is', async () => {
     const shop = await aShop();
     const { cluster } = shop;
-    cluster.editConfigMap('foo', ({ metadata }) => {
+    cluster.editConfig('ConfigMap', 'foo', ({ metadata }) => {
       metadata.annotations = {};
     });
     cluster.deliver();
@@ -204,7 +206,7 @@ describe('an update', () => {
   test('to a revision from before the opt-in keeps the config, and says so', async () => {
     const shop = new Shop('declared', 10);
     await perform(shop, { do: 'setImage', workload: 'api', image: 'img:2' });
-    shop.cluster.runDeploymentController();
+    shop.cluster.runWorkloadControllers();
     const { cluster, controller } = shop;
     await controller.untilQuiet();
     cluster.admission = controller.admit;
@@ -360,7 +362,7 @@ describe('a request', () => {
   /** Of the unchanged manifest, by one client; gives the paths that are written, and the managedFields. */
   async function answerTo(fieldManager: string, template?: Template) {
     const { cluster, controller } = await aShop();
-    const oldObject = structuredClone(cluster.deployment('api'));
+    const oldObject = structuredClone(cluster.workload('api'));
     const object = structuredClone(oldObject);
     const updated = { manager: fieldManager, operation: 'Update', fieldsV1: { ...OWNED, 'f:metadata': {} } };
     Object.assign(object.metadata, { managedFields: [applied, updated] });
@@ -397,7 +399,7 @@ describe('a request', () => {
 
   test('that is a dry run shows the pin of a content that has no snapshot, and makes none', async () => {
     const shop = await aShop();
-    const oldObject = structuredClone(shop.cluster.deployment('api'));
+    const oldObject = structuredClone(shop.cluster.workload('api'));
     const object = { ...oldObject, spec: { ...oldObject.spec, template: manifest('api', 'img:2') } };
     await perform(shop, { do: 'edit', source: 'foo', value: 'c' });
     const writes = shop.cluster.writes.length;

@@ -8,9 +8,11 @@ import type { Plan } from '../../controller/core/actions.ts';
 import { contentHash } from '../../controller/core/content-hash.ts';
 import { snapshotNames } from '../../controller/core/snapshot.ts';
 import { NAMESPACE, pinned } from '../support/builders.ts';
-import { brokenPromises, perform, Shop } from '../support/simulated-shop.ts';
+import { brokenPromises } from '../support/simulated-promises.ts';
+import { Shop, type Source } from '../support/simulated-shop.ts';
+import { perform } from '../support/simulated-steps.ts';
 
-const salted = (shop: Shop, source: string) => snapshotNames(source, shop.currentHash(source))[1] ?? '';
+const salted = (shop: Shop, source: Source) => snapshotNames(source, shop.currentHash(source))[1] ?? '';
 const refuse = (kind: FailureKind) => async () => {
   throw new ClusterError(kind, `the server said ${kind}`);
 };
@@ -55,7 +57,7 @@ describe('a snapshot’s name that is taken', () => {
       apiVersion: 'apps/v1',
       kind: 'Deployment',
       name: 'api',
-      uid: shop.cluster.deployment('api').metadata.uid,
+      uid: shop.cluster.workload('api').metadata.uid,
     };
     shop.cluster.createConfigMap(
       shop.currentMount('foo'),
@@ -197,7 +199,7 @@ describe('a sweep', () => {
 
   test('asks the live cluster first: what somebody mounts since then stays', async () => {
     const { shop, name } = await leftOver({ k: 'old' });
-    shop.cluster.editDeployment('api', ({ spec }) => {
+    shop.cluster.editWorkload('api', ({ spec }) => {
       Object.assign(spec.template.spec, { volumes: [{ name: 'by-hand', configMap: { name } }] });
     });
     await shop.controller.lookAtSnapshots();

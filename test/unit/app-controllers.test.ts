@@ -4,16 +4,9 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import fc from 'fast-check';
 import { NOON } from '../support/builders.ts';
 import { SETTINGS } from '../support/simulated-controller.ts';
-import {
-  type AdmissionBy,
-  brokenPromises,
-  humanStep,
-  type OptIn,
-  perform,
-  Shop,
-  type Step,
-  WORKLOADS,
-} from '../support/simulated-shop.ts';
+import { brokenPromises } from '../support/simulated-promises.ts';
+import { type AdmissionBy, type OptIn, Shop, type Variant, WORKLOADS } from '../support/simulated-shop.ts';
+import { humanStep, perform, type Step, sometimesExcluding, variant } from '../support/simulated-steps.ts';
 
 const admission = fc.constantFrom<AdmissionBy>('nobody', 'controller', 'replica');
 const optIn = fc.constantFrom<OptIn>('reference', 'declared', 'all');
@@ -29,8 +22,13 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-function aShop(how: OptIn = 'declared', historyLimit = 10, admission: AdmissionBy = 'nobody'): Shop {
-  const shop = new Shop(how, historyLimit, admission);
+function aShop(
+  how: OptIn = 'declared',
+  historyLimit = 10,
+  by: AdmissionBy = 'nobody',
+  what: Partial<Variant> = {},
+): Shop {
+  const shop = new Shop(how, historyLimit, by, what);
   shop.cluster.followClock();
   return shop;
 }
@@ -42,7 +40,7 @@ async function rest(shop: Shop): Promise<void> {
     const before = cluster.version;
     cluster.deliver();
     await jest.advanceTimersByTimeAsync(500);
-    cluster.runDeploymentController();
+    cluster.runWorkloadControllers();
     cluster.collectGarbage();
     cluster.deliver();
     await jest.advanceTimersByTimeAsync(LONG_MS);
@@ -64,12 +62,12 @@ async function atWork(shop: Shop, body: () => Promise<void>): Promise<void> {
 describe('what triggers ask for', () => {
   test('is enough: after any step, a look at everything finds nothing left to do', async () => {
     const steps = fc.array(
-      humanStep.filter((step) => step.do !== 'restartController'),
+      sometimesExcluding(humanStep).filter((step) => step.do !== 'restartController'),
       { maxLength: 8, size: 'max' },
     );
     await fc.assert(
-      fc.asyncProperty(optIn, admission, steps, async (how, by, history) => {
-        const shop = aShop(how, 10, by);
+      fc.asyncProperty(optIn, admission, variant, steps, async (how, by, what, history) => {
+        const shop = aShop(how, 10, by, what);
         await atWork(shop, async () => {
           await rest(shop);
           expect(brokenPromises(shop)).toEqual([]);
@@ -211,7 +209,7 @@ describe('rollouts', () => {
       await jest.advanceTimersByTimeAsync(300_000);
       const before = cluster.history('api').length;
       for (let i = 0; i < 15; i += 1) {
-        cluster.editConfigMap('foo', (copy) => {
+        cluster.editConfig('ConfigMap', 'foo', (copy) => {
           copy.data = data(i);
         });
         cluster.deliver();
@@ -219,7 +217,7 @@ describe('rollouts', () => {
         await controller.lookAtWorkloads();
         await jest.advanceTimersByTimeAsync(SETTINGS.settleMs);
         await controller.lookAtWorkloads();
-        cluster.runDeploymentController();
+        cluster.runWorkloadControllers();
       }
       const causes = cluster.history('api').map(({ metadata }) => metadata.annotations?.['kubernetes.io/change-cause']);
       expect(causes).toHaveLength(before + 5);

@@ -3,7 +3,9 @@ import { expect, jest, test } from '@jest/globals';
 import { optIns, problemOf } from '../../controller/core/opt-in.ts';
 import { aConfigMap, aWorkload, NOON } from '../support/builders.ts';
 import { SETTINGS } from '../support/simulated-controller.ts';
-import { brokenPromises, perform, Shop } from '../support/simulated-shop.ts';
+import { brokenPromises } from '../support/simulated-promises.ts';
+import { Shop } from '../support/simulated-shop.ts';
+import { perform } from '../support/simulated-steps.ts';
 
 test('B1 an apply of the raw manifest right after a rollout does not lose the change', async () => {
   const shop = new Shop('declared', 10);
@@ -46,14 +48,14 @@ test('B5 a snapshot made for a rollout that never came is swept, and nobody is b
   await perform(shop, { do: 'edit', source: 'bar', value: 'b' });
   cluster.deliver();
   await controller.lookAtSources();
-  cluster.editConfigMap('bar', ({ metadata }) => {
+  cluster.editConfig('Secret', 'bar', ({ metadata }) => {
     metadata.annotations = {};
   });
   await controller.untilQuiet();
   cluster.now += 3_600_000;
   await controller.untilQuiet();
   const blamed = cluster.events.filter((e) => e.reason === 'ConfigSnapshotOwnedByHand').length;
-  expect({ blamed, swept: cluster.configMap(shop.currentMount('bar')) === undefined }).toEqual({
+  expect({ blamed, swept: !cluster.has('Secret', shop.currentMount('bar')) }).toEqual({
     blamed: 0,
     swept: true,
   });
@@ -93,7 +95,7 @@ test.each([
       shop.cluster.deliver();
       shop.cluster.now += 250;
       await jest.advanceTimersByTimeAsync(250);
-      shop.cluster.runDeploymentController();
+      shop.cluster.runWorkloadControllers();
       shop.cluster.collectGarbage();
     }
     await stop();

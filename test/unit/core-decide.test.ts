@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { decide, type Pins, referencesTo, type SourceView } from '../../controller/core/decide.ts';
-import { rolledHashLabel } from '../../controller/core/names.ts';
+import { EXCLUDED, rolledHashLabel } from '../../controller/core/names.ts';
+import { inspectTemplate } from '../../controller/core/references.ts';
 import type { Revision } from '../../controller/core/types.ts';
 import { aRevision, aSource, aTemplate, aWorkload, H1, H2, H3, pinned, pinsOf } from '../support/builders.ts';
 
@@ -444,6 +445,46 @@ describe('the decision on one source of one workload', () => {
     const workload = aWorkload({ mounts: [FOO2], rolled: { bar: H2, 'foo-bar': H2 } });
     expect(decide(workload, aSource(), [], ALL)).toMatchObject({ rolled: undefined, rolls: true });
   });
+});
+
+describe('a ConfigMap and a Secret of one name', () => {
+  const SECRET_LABEL = rolledHashLabel('Secret', 'foo');
+  const volumes = (configMap: string, secret: string) => ({
+    metadata: {},
+    spec: { volumes: [{ configMap: { name: configMap } }, { secret: { secretName: secret } }] },
+  });
+  const secret = aSource({ kind: 'Secret', hash: H3, snapshot: { name: FOO3, ready: true } });
+  const pins: Pins = new Map([
+    ...pinsOf(['foo', H1], ['foo', H2]),
+    [`Secret/${FOO1}`, { source: 'foo', hash: H1, exists: true }],
+    [`Secret/${FOO3}`, { source: 'foo', hash: H3, exists: true }],
+  ]);
+
+  test('are decided on by themselves: each has a label, references and pins of its own', () => {
+    const workload = aWorkload({ template: volumes(FOO1, FOO1), labels: { [LABEL]: H2, [SECRET_LABEL]: H1 } });
+    expect(decide(workload, aSource(), [], pins)).toMatchObject({ rolls: false, changes: [], label: undefined });
+    expect(decide(workload, secret, [], pins)).toMatchObject({
+      changes: [{ pointer: '/spec/volumes/1/secret/secretName', from: FOO1, to: FOO3 }],
+      label: { key: SECRET_LABEL, value: H3 },
+    });
+  });
+
+  test('do not lend each other their former pins', () => {
+    const workload = aWorkload({ template: volumes('foo', 'foo'), labels: { [LABEL]: H2, [SECRET_LABEL]: H3 } });
+    const before = { ...aRevision({ number: 5 }), ...inspectTemplate(volumes(FOO2, FOO1)) };
+    const changes = [aSource(), secret].flatMap((source) => decide(workload, source, [before], pins).changes);
+    expect(changes.map(({ to }) => to)).toEqual([FOO2, FOO1]);
+    const onlySecret = { ...before, references: before.references.filter(({ kind }) => kind === 'Secret') };
+    expect(decide(workload, aSource({ snapshot: { name: FOO2, ready: true } }), [onlySecret], pins)).toMatchObject({
+      needsSnapshot: true,
+      changes: [{ from: 'foo', to: FOO2 }],
+    });
+  });
+});
+
+test('a source that is excluded has no state that could be read', () => {
+  const workload = aWorkload({ mounts: [FOO1], labels: { [LABEL]: EXCLUDED } });
+  expect(decide(workload, aSource({ recorded: H2 }), [], ALL)).toMatchObject({ rolled: H2, rolls: false });
 });
 
 describe('the references of a template to a source', () => {

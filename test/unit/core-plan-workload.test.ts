@@ -47,6 +47,7 @@ const empty: Pacing = {
   slowed: false,
   awaitsSnapshot: false,
 };
+const ownCause = (cause: string) => ({ [CAUSE]: cause, [OWN_CAUSE]: cause });
 const typesOf = (actions: readonly Action[]) => actions.map(({ type }) => type);
 const eventsOf = (actions: readonly Action[]) =>
   actions.filter((action): action is EventAction => action.type === 'Event');
@@ -186,8 +187,17 @@ describe('a patch is refused', () => {
   });
 });
 
+test('a lost mark by which admission finds the workload is put back, once', () => {
+  const workload = (labels: Record<string, string>) =>
+    aWorkload({ mounts: [FOO2], labels: { [FOO_LABEL]: H2, ...labels } });
+  const [action, ...more] = plan({ workload: workload({}) }).actions;
+  expect(more).toEqual([]);
+  expect(action).toMatchObject({ type: 'PatchWorkload', why: 'marked, for admission to find it' });
+  expect(plan({ workload: workload({ 'configrollout.dev/managed': 'owned' }) }).actions).toEqual([]);
+});
+
 describe('a change cause', () => {
-  const withCause = (annotations: Record<string, string>, labels = { [FOO_LABEL]: H1 }) =>
+  const withCause = (annotations: Record<string, string>, labels: Record<string, string> = { [FOO_LABEL]: H1 }) =>
     aDeployment({ mounts: [FOO1], metadata: { annotations, labels } });
 
   test('that a person wrote is never overwritten', () => {
@@ -206,7 +216,8 @@ describe('a change cause', () => {
   });
 
   const own = { [CAUSE]: 'configmap/foo: a', [OWN_CAUSE]: 'configmap/foo: a', kept: 'yes' };
-  const resting = (annotations: Record<string, string>) => withCause(annotations, { [FOO_LABEL]: H2 });
+  const resting = (annotations: Record<string, string>) =>
+    withCause(annotations, { [FOO_LABEL]: H2, 'configrollout.dev/managed': 'owned' });
 
   test('of the controller is dropped once the current revision carries it', () => {
     const revisions = [aRevision({ mounts: [FOO1], cause: 'configmap/foo: a', scaledDown: false })];
@@ -440,15 +451,117 @@ describe('the history', () => {
     expect(typesOf(actions)).toEqual(['PatchWorkload', 'Event']);
   });
 
+  test('keeps what may be used again, until the current revision is known: by its template, or by its number', () => {
+    const workload = aWorkload({ mounts: [FOO2], image: 'as written', rolled: { foo: H2 } });
+    const left = (currentRevision?: number) =>
+      typesOf(plan({ workload: { ...workload, currentRevision }, revisions: [raw, twin, current] }).actions);
+    expect(left()).toEqual([]);
+    expect(left(current.number)).toEqual(['DeleteRevision']);
+  });
+
+  test('keeps a raw revision while the current one has not shown up', () => {
+    expect(deleted([raw, twin])).toEqual([]);
+  });
+
   test('loses a revision that was half raw, when a twin agrees in the pinned half', () => {
     const half = aRevision({ number: 1, mounts: ['foo', BAR1] });
     const agrees = aRevision({ number: 2, mounts: [FOO1, BAR1] });
     const differs = aRevision({ number: 2, mounts: [FOO1, BAR2] });
     const workload = aWorkload({ mounts: [FOO2, BAR2], rolled: { foo: H2, bar: H2 } });
     const sources = [aSource(), aSource({ name: 'bar' })];
-    const left = (other: typeof agrees) => typesOf(plan({ workload, sources, revisions: [half, other] }).actions);
+    const now = aRevision({ number: 3, mounts: [FOO2, BAR2] });
+    const left = (other: typeof agrees) => typesOf(plan({ workload, sources, revisions: [half, other, now] }).actions);
     expect(left(agrees)).toEqual(['DeleteRevision']);
     expect(left(differs)).toEqual([]);
+  });
+});
+
+// They keep the annotations of the day they were made, and do not say whether they have pods.
+describe('of ControllerRevisions,', () => {
+  const aControllerRevision = (overrides: Parameters<typeof aRevision>[0]) =>
+    aRevision({ kind: 'ControllerRevision', keepsCause: true, scaledDown: true, ...overrides });
+  const cause = 'configmap/foo: a';
+  const aSet = (overrides: Parameters<typeof aWorkload>[0] = {}) =>
+    aWorkload({ kind: 'StatefulSet', mounts: [FOO2], rolled: { foo: H2 }, ...overrides });
+
+  describe('one that is used again', () => {
+    const ofController = { cause, ownCause: cause };
+    const older = aControllerRevision({ number: 4, mounts: [FOO1] });
+
+    test.each([['configmap/foo: b'], [undefined]])('for another cause (than %s) is given it', (before) => {
+      const again = aControllerRevision({ number: 5, mounts: [FOO2], cause: before, resourceVersion: '205' });
+      const { actions } = plan({ workload: aSet(ofController), revisions: [older, again] });
+      expect(actions).toMatchObject([
+        {
+          type: 'AnnotateRevision',
+          target: { kind: 'ControllerRevision', name: again.name, uid: again.uid },
+          resourceVersion: '205',
+          annotations: { [CAUSE]: cause },
+        },
+      ]);
+    });
+
+    test('and bears the cause takes it from the workload', () => {
+      const again = aControllerRevision({ number: 5, mounts: [FOO2], cause });
+      const labels = { [FOO_LABEL]: H2, 'configrollout.dev/managed': 'owned' };
+      const workload = projected(aDeployment({ mounts: [FOO2], metadata: { labels, annotations: ownCause(cause) } }));
+      const [operations = []] = patchesOf(plan({ workload, revisions: [older, again] }).actions);
+      expect(operations.filter(({ op }) => op === 'remove')).toHaveLength(2);
+    });
+
+    test.each<[what: string, workload: ReturnType<typeof aSet>, again: Parameters<typeof aRevision>[0]]>([
+      ['before its number is the highest', aSet(ofController), { number: 3 }],
+      ['for a cause that a person wrote', aSet({ cause: 'mine', ownCause: cause }), { number: 5 }],
+      ['for no cause', aSet(), { number: 5 }],
+      ['for a cause that the controller once wrote, and a person took away', aSet({ ownCause: cause }), { number: 5 }],
+    ])('is not annotated %s', (_, workload, again) => {
+      const revision = aControllerRevision({ mounts: [FOO2], cause: 'configmap/foo: b', ...again });
+      expect(plan({ workload, revisions: [older, revision] }).actions).toEqual([]);
+    });
+
+    test('is not annotated beside a rollout, which brings another look', () => {
+      const again = aControllerRevision({ number: 5, mounts: [FOO2] });
+      const { actions } = plan({ workload: aSet({ ...ofController, rolled: { foo: H1 } }), revisions: [again] });
+      expect(typesOf(actions)).not.toContain('AnnotateRevision');
+    });
+  });
+
+  describe('a raw one with a pinned twin', () => {
+    const current = aControllerRevision({ number: 9, mounts: [FOO2] });
+    const twin = aControllerRevision({ number: 7, mounts: [FOO1] });
+    const raw = aControllerRevision({ number: 8, mounts: ['foo'] });
+    const deleted = (inUse: readonly string[] | undefined, revisions = [twin, raw, current]) =>
+      plan({ workload: aSet({ inUse }), revisions }).actions.flatMap((action) =>
+        action.type === 'DeleteRevision' ? [action.target.name] : [],
+      );
+
+    test.each<[what: string, inUse: readonly string[]]>([
+      ['of which the workload uses none', []],
+      ['of which the workload uses another', [current.name, twin.name]],
+    ])('%s is deleted', (_, inUse) => {
+      expect(deleted(inUse)).toEqual([raw.name]);
+    });
+
+    test.each<[what: string, inUse: readonly string[] | undefined]>([
+      ['while a rollout goes on', undefined],
+      ['that pods run on, or may come to', [current.name, raw.name]],
+    ])('stays %s', (_, inUse) => {
+      expect(deleted(inUse)).toEqual([]);
+    });
+
+    test('stays while it is newer than the current one: it is being used again, as the workload will show', () => {
+      expect(deleted([current.name], [twin, aControllerRevision({ number: 10, mounts: ['foo'] }), current])).toEqual(
+        [],
+      );
+    });
+
+    test('stays when the twin is of another shape, or pinned to a namesake of another kind', () => {
+      const secret = { ...twin, references: twin.references.map((each) => ({ ...each, kind: 'Secret' as const })) };
+      for (const other of [aControllerRevision({ number: 7, mounts: [FOO1], image: 'nginx:0' }), secret])
+        expect(deleted([], [other, raw, aControllerRevision({ number: 9, mounts: [FOO2], image: 'nginx:2' })])).toEqual(
+          [],
+        );
+    });
   });
 });
 

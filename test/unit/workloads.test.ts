@@ -61,7 +61,18 @@ describe('which revisions may have pods', () => {
     ).inUse;
 
   test.each<[what: string, status: Json, spec: Json, inUse: readonly string[] | undefined]>([
-    ['of a StatefulSet that rolls', { replicas: 3, updatedReplicas: 1 }, {}, undefined],
+    [
+      'of a StatefulSet with pods of a third revision',
+      { replicas: 3, currentReplicas: 1, updatedReplicas: 1 },
+      {},
+      undefined,
+    ],
+    [
+      'of one that rolls, or waits at a partition',
+      { replicas: 3, currentReplicas: 2, updatedReplicas: 1 },
+      {},
+      ['a', 'b'],
+    ],
     [
       'of one whose status is of a generation before',
       { observedGeneration: 2, replicas: 3, updatedReplicas: 3 },
