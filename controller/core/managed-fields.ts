@@ -6,12 +6,14 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { canonical } from './canonical.ts';
+import { MANAGER } from './names.ts';
 import type { Claim } from './types.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /** One entry of metadata.managedFields, as far as it matters. */
 export interface ManagedFields {
+  readonly manager?: string;
   readonly operation?: string;
   readonly time?: string;
   readonly fieldsV1?: Fields;
@@ -41,7 +43,7 @@ export function disown(
 ): readonly ManagedFields[] | undefined {
   const paths = pointers.map((pointer) => fieldPath(object, pointer));
   const settled = entries.flatMap((entry) => {
-    const fieldsV1 = entry.operation === 'Update' ? withoutAll(entry.fieldsV1 ?? {}, paths) : entry.fieldsV1;
+    const fieldsV1 = entry.operation === 'Update' ? withoutAll(entry, paths) : entry.fieldsV1;
     return fieldsV1 === undefined ? [] : [withFormerTime({ ...entry, fieldsV1 }, claims)];
   });
   return isDeepStrictEqual(settled, entries) ? undefined : settled;
@@ -71,18 +73,20 @@ function fieldPath(object: unknown, pointer: string): readonly string[] {
   return path;
 }
 
-function withoutAll(fields: Fields, paths: readonly (readonly string[])[]): Fields | undefined {
-  return paths.reduce<Fields | undefined>((left, path) => left && without(left, path), fields);
+function withoutAll({ manager, fieldsV1 = {} }: ManagedFields, paths: readonly (readonly string[])[]) {
+  const isOwn = manager === MANAGER;
+  return paths.reduce<Fields | undefined>((left, path) => left && without(left, path, isOwn), fieldsV1);
 }
 
 // Undefined when nothing is left: an empty set would say that the parent itself is owned.
-function without(fields: Fields, [head, ...rest]: readonly string[]): Fields | undefined {
+function without(fields: Fields, [head, ...rest]: readonly string[], isOwn: boolean): Fields | undefined {
   const child = head === undefined ? undefined : fields[head];
   if (head === undefined || child === undefined) return fields;
   const { [head]: _, ...others } = fields;
-  // A struct that newer servers take as one atom has no owner for its name alone.
-  const isOwner = rest.length === 0 || (rest.length === 1 && isEmpty(child));
-  const left = isOwner ? undefined : without(child as Fields, rest);
+  // A struct that newer servers take as one atom has no owner for its name alone. In the template of a custom resource such
+  // an atom may be a whole list: of that, our own claim goes; anybody else may have meant the rest of it.
+  const isAtom = isEmpty(child) && (isOwn || rest.length === 1);
+  const left = rest.length === 0 || isAtom ? undefined : without(child as Fields, rest, isOwn);
   if (left !== undefined) return { ...fields, [head]: left };
   return isEmpty(others) ? undefined : others;
 }

@@ -133,6 +133,17 @@ describe('who updates a workload', () => {
     ]);
   });
 
+  test.each([ofPods({ 'f:volumes': {}, 'f:dnsPolicy': {} }), { 'f:spec': { 'f:template': {}, 'f:replicas': {} } }])(
+    'goes on owning a whole list, as a custom resource has it, unless it is the controller: %j',
+    (owns) => {
+      expect(disown([anEntry(owns)], OBJECT, [AT.volume])).toBeUndefined();
+      const [left] = disown([anEntry(owns, { manager: 'config-rollout' })], OBJECT, [AT.volume]) ?? [];
+      const text = JSON.stringify(left?.fieldsV1);
+      expect(text).toMatch(/f:dnsPolicy|f:replicas/);
+      expect(text).not.toMatch(/f:volumes|"f:template":\{\}/);
+    },
+  );
+
   test('keeps what is right as it is', () => {
     const entry = anEntry(volume({ '.': {}, 'f:configMap': { 'f:name': {} } }));
     expect(disown([entry], OBJECT, [])).toBeUndefined();
