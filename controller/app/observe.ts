@@ -51,6 +51,7 @@ export class Observer {
       hash: undefined,
       content: undefined,
       namesTaken: false,
+      now: this.#now(),
     };
     if (workloads.length === 0) return { ...nothing, source: cached };
 
@@ -84,6 +85,7 @@ export class Observer {
       obstacle: known.obstacle,
       hash: known.hash,
       content: read?.content,
+      now,
     };
   }
 

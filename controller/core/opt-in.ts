@@ -16,6 +16,8 @@ export interface OptIn {
 export interface Problem {
   readonly reason: Reason;
   readonly note: string;
+  /** Not said before the source is so old, in milliseconds. */
+  readonly graceMs?: number;
 }
 
 /** What the core needs to know of a workload kind to read opt-ins. `resource` is kubectl's name: `deployment`. */
@@ -27,6 +29,8 @@ export interface KindName {
 
 // Owners of other groups are operators that own their ConfigMaps; those mean no opt-in, and deserve no Event.
 const GROUPS_OF_WORKLOADS = new Set(['apps', 'batch']);
+// In one `kubectl apply` the source comes before its owner.
+const OWNER_GRACE_MS = 5000;
 // Tokens that a cluster's own controllers make and revoke, and the records that Helm keeps of its releases.
 const REFUSED_TYPES = ['kubernetes.io/service-account-token', 'bootstrap.kubernetes.io/token', 'helm.sh/release'];
 const DECLARED = /^([A-Za-z.]+)\/([a-z0-9]([-a-z0-9.]*[a-z0-9])?)$/;
@@ -72,11 +76,12 @@ export function problemOf(
 ): Problem | undefined {
   const owner = mention(optIn);
   const self = mention(source);
+  if (workload === undefined && optIn.uid === undefined) {
+    const note = `${owner} does not exist in namespace ${source.namespace}; ${self} rolls out once it is created`;
+    return { reason: REASONS.ownerNotFound, note, graceMs: OWNER_GRACE_MS };
+  }
   if (workload === undefined) {
-    const note =
-      optIn.uid === undefined
-        ? `${owner} does not exist in namespace ${source.namespace}; ${self} rolls out once it is created`
-        : `${owner} does not exist in namespace ${source.namespace}, and Kubernetes deletes objects whose owners do not exist; run: kubectl set-owner ${self} ${owner} --remove`;
+    const note = `${owner} does not exist in namespace ${source.namespace}, and Kubernetes deletes objects whose owners do not exist; run: kubectl set-owner ${self} ${owner} --remove`;
     return { reason: REASONS.ownerNotFound, note };
   }
   if (optIn.uid !== undefined && optIn.uid !== workload.uid) {

@@ -34,6 +34,8 @@ export interface SourceObservation {
   readonly content: Content | undefined;
   /** All names that the snapshot could have are taken by other objects. */
   readonly namesTaken: boolean;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
 }
 
 // Nothing tells when one of the names is free again.
@@ -41,6 +43,17 @@ const NAME_RETRY_MS = 30_000;
 
 /** What to do about one source. Its workloads are looked at after it, by their own plans. */
 export function planSource(observed: SourceObservation): Plan {
+  const elapsed = observed.now - observed.source.createdAt;
+  // Where the clocks differ, better too soon than never.
+  const age = elapsed < 0 ? Number.POSITIVE_INFINITY : elapsed;
+  const early = observed.problems.flatMap(({ graceMs = 0 }) => (graceMs > age ? [graceMs - age] : []));
+  const problems = observed.problems.filter(({ graceMs = 0 }) => graceMs <= age);
+  const plan = planDue({ ...observed, problems });
+  if (early.length === 0) return plan;
+  return { ...plan, requeueAfterMs: Math.min(...early, plan.requeueAfterMs ?? Number.POSITIVE_INFINITY) };
+}
+
+function planDue(observed: SourceObservation): Plan {
   const { source, users, hash, content } = observed;
   if (source.deleting) return NOTHING;
   const events = observed.problems.map((problem) => warn(source, problem));

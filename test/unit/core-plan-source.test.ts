@@ -5,7 +5,7 @@ import { obstacleOf } from '../../controller/core/opt-in.ts';
 import { planSource, type SourceObservation } from '../../controller/core/plan-source.ts';
 import { isSnapshotOf, snapshotInfo, snapshotManifest } from '../../controller/core/snapshot.ts';
 import type { Workload } from '../../controller/core/types.ts';
-import { aConfigMap, aSnapshot, aSource, aWorkload, H1, H2, ownedBy, pinned } from '../support/builders.ts';
+import { aConfigMap, aSnapshot, aSource, aWorkload, H1, H2, NOON, ownedBy, pinned } from '../support/builders.ts';
 
 const SECRET = 'hunter2';
 const CONTENT = { data: { 'app.yml': SECRET }, binaryData: {} };
@@ -35,6 +35,7 @@ const plan = (overrides: Partial<SourceObservation> = {}): readonly Action[] =>
     hash: H2,
     content: CONTENT,
     namesTaken: false,
+    now: NOON + 3_600_000,
     ...overrides,
   }).actions;
 const IMMUTABLE = obstacleOf(aConfigMap(), true, undefined);
@@ -106,6 +107,31 @@ describe('the plan for a source', () => {
       event,
     ]);
     expect(typesOf(plan({ problems, obstacle: IMMUTABLE }))).toEqual(['Event', 'Event']);
+  });
+});
+
+describe('a problem that the rest of one apply may solve', () => {
+  const problems = [{ reason: 'ConfigOwnerNotFound', note: 'web does not exist', graceMs: 5000 } as const];
+  const observed = (ageMs: number): SourceObservation => ({
+    source: aConfigMap(),
+    problems,
+    optsIn: true,
+    obstacle: undefined,
+    users: [],
+    hash: undefined,
+    content: undefined,
+    namesTaken: false,
+    now: NOON + ageMs,
+  });
+
+  test('is said when the source is old enough, and looked at again then', () => {
+    expect(planSource(observed(2000))).toEqual({ actions: [], requeueAfterMs: 3000 });
+    expect(typesOf(planSource(observed(5000)).actions)).toEqual(['Event']);
+    expect(planSource(observed(5000)).requeueAfterMs).toBeUndefined();
+  });
+
+  test('is said at once when the clocks differ', () => {
+    expect(typesOf(planSource(observed(-1)).actions)).toEqual(['Event']);
   });
 });
 
