@@ -37,7 +37,9 @@ export async function runControllers(
     }),
     run('workload', queues.workloads, async (key) => {
       const { sources, ...result } = await reconciler.workload(key);
-      for (const source of sources) queues.sources.addAfter(source, SECOND_LOOK_MS);
+      // One that fails is tried again at its own pace.
+      for (const source of sources)
+        if (queues.sources.retries(source) === 0) queues.sources.addAfter(source, SECOND_LOOK_MS);
       return result;
     }),
     run('snapshot', queues.snapshots, (key) => reconciler.snapshot(key)),

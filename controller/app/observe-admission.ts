@@ -152,11 +152,14 @@ export class AdmissionObserver {
   #gone(workload: Workload, raw: readonly Reference[], absent: ReadonlySet<string>): SourceView[] {
     const { namespace, labels } = workload;
     if (!this.#isOurs(workload)) return [];
+    const optedIn = this.#world.sourcesOf(workload);
     const names = new Map(raw.map((reference) => [pinKey(reference), reference]));
     return [...names].flatMap(([key, { kind, name }]): SourceView[] => {
       const rolled = readRolled(labels, kind, name);
-      const isThere = this.#world.object({ kind, namespace, name }) !== undefined && !absent.has(key);
-      if (rolled === undefined || isThere) return [];
+      const cached = this.#world.object({ kind, namespace, name });
+      const isThere = cached !== undefined && !absent.has(key);
+      const isOptedOut = cached !== undefined && !optedIn.includes(cached);
+      if (rolled === undefined || isThere || isOptedOut) return [];
       const { hash } = rolled;
       const kept = this.#world
         .snapshotsOf({ kind, namespace, name })

@@ -10,7 +10,7 @@ import { awaitsSnapshot, type SourceObservation } from '../core/plan-source.ts';
 import type { WorkloadObservation } from '../core/plan-workload.ts';
 import { type ConfigObject, configRef, type ObjectRef, parseKey, type Workload } from '../core/types.ts';
 import type { ContentIndex } from './content-index.ts';
-import type { ClusterPort, SourceName } from './ports.ts';
+import type { ClusterPort, SourceName, SourceRead } from './ports.ts';
 import { SourceViews } from './source-views.ts';
 import { isSnapshot, type World } from './world.ts';
 
@@ -42,10 +42,7 @@ export class Observer {
   async source(key: string, isSlowed: IsSlowed): Promise<SourceObservation | undefined> {
     const cached = this.#world.objectAt(key);
     if (cached === undefined || isSnapshot(cached)) return undefined;
-    const { problems, workloads, optsIn } = this.#optIns(cached);
     const nothing = {
-      problems,
-      optsIn,
       obstacle: undefined,
       users: [],
       hash: undefined,
@@ -53,12 +50,16 @@ export class Observer {
       namesTaken: false,
       now: this.#now(),
     };
-    if (workloads.length === 0) return { ...nothing, source: cached };
+    const before = this.#optIns(cached);
+    if (before.workloads.length === 0) return { ...nothing, ...before.said, source: cached };
 
     const found = await this.#views.content(cached);
     if (found === undefined) return undefined;
     const { known, source } = found;
     let { read } = found;
+    // What was read may be newer than the caches, and opt in no more.
+    const { said, workloads } = this.#optIns(source);
+    if (workloads.length === 0) return { ...nothing, ...said, source };
     const now = this.#now();
     const look = () =>
       workloads.map((workload) => ({
@@ -71,15 +72,14 @@ export class Observer {
       // Finding a forged or broken one changes which name is free; there are as many names as it can take turns.
       while (await this.#views.verifyExisting(source, known.hash)) users = look();
       if (users.some(awaitsSnapshot)) {
-        read ??= await this.#views.readAgain(source, known.hash);
+        read ??= await this.#readToCopy(source, known.hash);
         if (read === undefined) return undefined;
       }
     }
     const namesTaken = this.#views.snapshot(source, known.hash) === undefined;
     return {
       source: this.#labelled(read?.object ?? source),
-      problems,
-      optsIn,
+      ...said,
       users,
       namesTaken,
       obstacle: known.obstacle,
@@ -113,7 +113,8 @@ export class Observer {
   /** Undefined when there is no such snapshot, or one that only bears the marks. */
   snapshot(key: string): Omit<SnapshotObservation, 'graceMs'> | undefined {
     const snapshot = this.#world.objectAt(key);
-    if (snapshot === undefined || !isSnapshot(snapshot) || !this.#world.inScope(snapshot.namespace)) return undefined;
+    // Also where the namespace is out of scope: the revisions there that mount it go on needing it.
+    if (snapshot === undefined || !isSnapshot(snapshot)) return undefined;
     if (this.#index.verdict(snapshot.uid) === false) return undefined;
     const source = this.#world.sourceOf(snapshot);
     const known = source && this.#index.peek(source);
@@ -132,21 +133,30 @@ export class Observer {
     };
   }
 
+  /** Undefined when it has another content by now, or opts in no more. */
+  async #readToCopy(source: ConfigObject, hash: string): Promise<SourceRead | undefined> {
+    const read = await this.#views.readAgain(source, hash);
+    return read && this.#optIns(read.object).workloads.length > 0 ? read : undefined;
+  }
+
   #labelled(source: ConfigObject): ConfigObject {
     return this.#isDryRun ? { ...source, sourceLabel: sourceLabelValue(source.name) } : source;
   }
 
-  #optIns(source: ConfigObject): { problems: readonly Problem[]; optsIn: boolean; workloads: readonly Workload[] } {
-    if (!this.#world.isOurs(source)) return { problems: [], optsIn: false, workloads: [] };
+  #optIns(source: ConfigObject): {
+    said: Pick<SourceObservation, 'problems' | 'optsIn'>;
+    workloads: readonly Workload[];
+  } {
+    if (!this.#world.isOurs(source)) return { said: { problems: [], optsIn: false }, workloads: [] };
     const parsed = optIns(source, this.#world.kinds);
     const named = parsed.optIns.map((optIn) => this.#optIn(source, optIn));
     const workloads = [
       ...named.flatMap(({ workload }) => workload ?? []),
       ...this.#world.workloadsAskingFor(source),
     ].filter(({ deleting }) => !deleting);
+    const problems = [...parsed.problems, ...named.flatMap(({ problem }) => problem ?? [])];
     return {
-      problems: [...parsed.problems, ...named.flatMap(({ problem }) => problem ?? [])],
-      optsIn: parsed.optIns.length > 0,
+      said: { problems, optsIn: parsed.optIns.length > 0 },
       workloads: [...new Map(workloads.map((workload) => [workload.uid, workload])).values()],
     };
   }

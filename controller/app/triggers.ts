@@ -51,6 +51,10 @@ function onSource(world: World, index: ContentIndex, queues: Queues, { before, a
     return;
   }
   if ([before, after].some((side) => side !== undefined && optsIn(world, side))) queues.sources.add(objectKey(object));
+  // Those that waited for it wait no more.
+  const asking = after && !after.ignored ? workloadsOf(world, after) : [];
+  const asked = before && !before.ignored ? workloadsOf(world, before) : [];
+  for (const key of asked) if (!asking.includes(key)) queues.workloads.add(key);
   // The source came or went: its snapshots may be current no more.
   if (before === undefined || after === undefined) enqueueSnapshots(world, queues, object);
 }
@@ -75,7 +79,9 @@ function onWorkload(
   if (isUnchanged(before, after)) return;
   if (after === undefined) forget(workload);
   else queues.workloads.add(objectKey(workload));
-  for (const source of [...world.sourcesNaming(workload), ...world.sourcesOf(workload)])
+  // Of both: what it asks for no more has to be looked at once, too.
+  const sides = [before, after].filter((side) => side !== undefined);
+  for (const source of sides.flatMap((side) => [...world.sourcesNaming(side), ...world.sourcesOf(side)]))
     queues.sources.addAfter(objectKey(source), before === undefined ? 0 : BOOKKEEPING_MS);
   enqueueMounted(world, queues, [before, after]);
 }

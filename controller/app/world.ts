@@ -2,7 +2,7 @@
 // its cost does not depend on how much else the cluster holds.
 
 import { type Pin, type Pins, pinKey } from '../core/decide.ts';
-import { rolledHashLabel, sourceOfLabel } from '../core/names.ts';
+import { rolledHashLabel } from '../core/names.ts';
 import { asksFor, asksForSources, isExcluded, type OptInWays, optIns } from '../core/opt-in.ts';
 import { hashInName } from '../core/snapshot.ts';
 import {
@@ -19,11 +19,11 @@ import type { Log } from '../runtime/log.ts';
 import { Store } from '../runtime/store.ts';
 import type { WorkloadKind } from '../workloads/kind.ts';
 import { revisionKinds } from '../workloads/kinds.ts';
+import type { SourceName } from './ports.ts';
 import type { NamespaceScope } from './scope.ts';
 
 export type SnapshotObject = ConfigObject & { readonly snapshot: SnapshotInfo };
 
-type SourceName = Pick<ConfigObject, 'kind' | 'namespace' | 'name'>;
 type Holder = { readonly namespace: string; readonly references: readonly Reference[] };
 
 export interface WorldOptions extends OptInWays {
@@ -53,9 +53,11 @@ export class World {
     const optIn = (object: ConfigObject) => (object.snapshot ? [] : optedIn(object));
     const source = ({ namespace, snapshot }: ConfigObject) => (snapshot ? [`${namespace}/${snapshot.source}`] : []);
     const namespace = (object: ConfigObject) => [object.namespace];
+    const label = (object: ConfigObject) =>
+      object.snapshot ? [] : [`${object.namespace}/${rolledHashLabel(object.kind, object.name)}`];
     const workload = (revision: Revision) => (revision.workload ? [revision.workload.uid] : []);
     this.sources = new Map(
-      sourceKinds.map((kind) => [kind, new Store<ConfigObject>({ optIn, source, namespace }, log)]),
+      sourceKinds.map((kind) => [kind, new Store<ConfigObject>({ optIn, source, namespace, label }, log)]),
     );
     this.workloads = new Map(
       kinds.map(({ kind }) => [kind, new Store<Workload>({ references: referencedKeys, rolled: rolledKeys }, log)]),
@@ -96,11 +98,6 @@ export class World {
   objectAt(key: string): ConfigObject | undefined {
     const { kind, namespace, name } = parseKey(key);
     return this.sources.get(kind as SourceKind)?.get(`${namespace}/${name}`);
-  }
-
-  /** Sources and snapshots, of all kinds. */
-  *objects(): Iterable<ConfigObject> {
-    for (const store of this.sources.values()) yield* store.all();
   }
 
   objectsIn(namespace: string): readonly ConfigObject[] {
@@ -201,11 +198,9 @@ export class World {
 
   // By what the template names; a snapshot that was deleted says no more whose it was, but the state label does.
   #sourcesMentioned({ namespace, references, labels }: Workload): ConfigObject[] {
-    const rolled = Object.keys(labels).flatMap((key) => {
-      const named = sourceOfLabel(key);
-      const source = named && this.object({ ...named, namespace });
-      return source && !source.snapshot && rolledHashLabel(source.kind, source.name) in labels ? [source] : [];
-    });
+    const rolled = Object.keys(labels).flatMap((key) =>
+      [...this.sources.values()].flatMap((store) => store.by('label', `${namespace}/${key}`)),
+    );
     const named = references.flatMap((reference) => {
       const object = this.object({ ...reference, namespace });
       const source = object && isSnapshot(object) ? this.sourceOf(object) : object;

@@ -2,11 +2,13 @@
 // --append-hash` and kustomize would give, so that people can compute it themselves. Source of the rules:
 // k8s.io/kubectl/pkg/util/hash (hash.go, encodeConfigMap and encodeSecret).
 
-import { createHash } from 'node:crypto';
+import { createHash, createHmac, randomBytes } from 'node:crypto';
 import type { Content, SourceKind } from './types.ts';
 
 const HASH_LENGTH = 10;
 const DEFAULT_TYPE = 'Opaque';
+// Of this process alone: nobody who sees its memory can try passwords on the digests.
+const KEY = randomBytes(32);
 // Vowels and look-alikes are replaced, so that no hash spells a word.
 const SAFE: Readonly<Record<string, string>> = { '0': 'g', '1': 'h', '3': 'k', a: 'm', e: 't' };
 
@@ -26,7 +28,7 @@ export function contentHash(kind: SourceKind, name: string, content: Content): s
 
 /** One short digest a key, so that two contents can be compared by key without keeping them. */
 export function keyDigests(content: Content): ReadonlyMap<string, string> {
-  const digest = (value: string) => createHash('sha256').update(value).digest('base64').slice(0, 16);
+  const digest = (value: string) => createHmac('sha256', KEY).update(value).digest('base64').slice(0, 16);
   return new Map([
     ...Object.entries(content.data).map(([key, value]) => [key, digest(`t${value}`)] as const),
     ...Object.entries(content.binaryData).map(([key, value]) => [key, digest(`b${value}`)] as const),

@@ -112,13 +112,8 @@ export function rolledValue({ hash, unreferenced }: Rolled): string {
   return unreferenced ? `${hash}${UNREFERENCED}` : hash;
 }
 
-/** True for the label keys that `rolledHashLabel` makes, and for the managed label: all that a projection keeps. */
+/** True for our labels on a workload: all that a projection keeps. */
 export function isOwnWorkloadLabel(key: string): boolean {
-  return key === MANAGED_LABEL || key === AFTER_REVISION_LABEL || sourceOfLabel(key) !== undefined;
-}
-
-/** Which source a key of `rolledHashLabel` speaks of; a name over 63 characters is the shortened one. */
-export function sourceOfLabel(key: string): { readonly kind: SourceKind; readonly name: string } | undefined {
-  const kind = SOURCE_KINDS.find((each) => key.startsWith(`${each.toLowerCase()}.${DOMAIN}/`));
-  return kind && { kind, name: key.slice(key.indexOf('/') + 1) };
+  const isState = SOURCE_KINDS.some((kind) => key.startsWith(`${kind.toLowerCase()}.${DOMAIN}/`));
+  return isState || key === MANAGED_LABEL || key === AFTER_REVISION_LABEL;
 }

@@ -20,7 +20,7 @@ export interface Problem {
   readonly graceMs?: number;
 }
 
-/** What the core needs to know of a workload kind to read opt-ins. `resource` is kubectl's name: `deployment`. */
+/** What the core needs to know of a workload kind to read opt-ins. `aliases` are kubectl's names: `deployment`, `deploy`. */
 export interface KindName {
   readonly kind: string;
   readonly apiGroup: string;

@@ -63,6 +63,11 @@ export function marking(
   ];
 }
 
+/** The JSON pointer to a label. */
+export function labelPath(key: string): string {
+  return `/metadata/labels/${escapePathComponent(key)}`;
+}
+
 function setAll(path: string, exists: boolean, entries: Readonly<Record<string, string>>): Operation[] {
   if (Object.keys(entries).length === 0) return [];
   if (!exists) return [{ op: 'add', path, value: entries }];

@@ -17,10 +17,8 @@ export function findReferences(template: unknown): Reference[] {
   const spec = object(object(template)['spec']);
   const found: Reference[] = [];
   const take = (kind: SourceKind, holder: unknown, key: string, pointer: string): void => {
-    const { [key]: name, optional } = object(holder);
-    if (typeof name === 'string' && name !== '') {
-      found.push({ kind, name, pointer: `${pointer}/${key}`, optional: optional === true });
-    }
+    const name = object(holder)[key];
+    if (typeof name === 'string' && name !== '') found.push({ kind, name, pointer: `${pointer}/${key}` });
   };
   list(spec['volumes']).forEach((volume, v) => {
     const at = `/spec/volumes/${v}`;

@@ -82,17 +82,21 @@ function requestFor(kind: SourceKind, own: Annotations, template: Annotations): 
 }
 
 function entries(list: string | undefined): string[] {
-  // The template of a custom resource may hold anything, such as numbers.
-  const texts = String(list ?? '').split(',');
+  // The template of a custom resource may hold anything, such as numbers; and an annotation 256 KiB.
+  const all = String(list ?? '');
+  // Of one that is too long, the entries that end within the limit.
+  const read = all.length > LONGEST_LIST ? all.slice(0, all.lastIndexOf(',', LONGEST_LIST) + 1) : all;
+  const texts = read.split(',');
   return texts.map((text) => text.trim()).filter((entry) => entry !== '');
 }
 
 // Who may edit a workload writes patterns that run in this process, and JavaScript's engine goes back and forth where
 // Go's does not. So an entry is a pattern only if it consists of what both read alike and repeats no group, and a list
 // gets so many steps, a fraction of a second at the very worst. Any other is a name, and matches only itself.
+const LONGEST_LIST = 4096;
 const LONGEST_NAME = 253;
-const MOST_STEPS = 2 ** 26;
-const STEPS_TO_COMPILE = 2 ** 16;
+const MOST_STEPS = 2 ** 22;
+const STEPS_TO_COMPILE = 2 ** 14;
 const PIECE = /\\[-._dDwWsS]|\[\^?(?:\\[-.dws]|[\w.-])+\]|\((?:\?:)?|\{\d{1,3}\}|[\w.^$|)*+?-]/g;
 const REPEATED_GROUP = /\)[*+{]/;
 // One that is in no group: Reloader's ^ and $ make of `a|b` "begins with a, or ends with b".

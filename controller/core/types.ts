@@ -62,7 +62,6 @@ export interface Reference {
   readonly name: string;
   /** JSON pointer to the name, from the pod template. */
   readonly pointer: string;
-  readonly optional: boolean;
 }
 
 /** A pod template, reduced to what decides. */

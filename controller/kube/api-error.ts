@@ -59,11 +59,15 @@ export function errorFromAnswer({ method, path }: Asked, { status, retryAfter, t
   const body = parseStatus(text);
   const seconds = body?.details?.retryAfterSeconds;
   const fromBody = typeof seconds === 'number' && seconds > 0 ? seconds * 1000 : undefined;
+  // What others say of a Secret may quote it: admission webhooks, and proxies.
+  const isSecret = /\/secrets(\/|$)/.test(path);
+  const said = typeof body?.message === 'string' ? body.message : '';
   return new ApiError({
     status,
     reason: typeof body?.reason === 'string' ? body.reason : '',
     message:
-      typeof body?.message === 'string' && body.message !== '' ? body.message : describe(method, path, status, text),
+      (isSecret ? said.replace(/(denied the request)\b.*$/s, '$1') : said) ||
+      describe(method, path, status, isSecret ? '' : text),
     method,
     path,
     retryAfterMs: parseRetryAfter(retryAfter, Date.now()) ?? fromBody,

@@ -197,7 +197,7 @@ export class Reflector<T extends Stored> {
   /** Decides how to go on, reports, and returns how long to wait, in ms. */
   #recoverFrom(error: unknown): number {
     const wasListing = this.#resumeFrom === undefined;
-    if (wasListing && this.#isAbsent(error)) return this.#timings.absentMs;
+    if (this.#isAbsent(error)) return this.#timings.absentMs;
     this.#failuresHere += 1;
     if (isExpired(error)) {
       if (wasListing) this.#expiredLists += 1;
@@ -214,10 +214,14 @@ export class Reflector<T extends Stored> {
     const { optional, store, scope, name, log } = this.#options;
     const status = statusOf(error);
     if (optional !== true || (status !== 404 && status !== 403)) return false;
-    // Whoever may not read it should know; that it does not exist is no news.
-    if (status === 403) this.#streak.report(error, 'list', this.#timings.absentMs);
-    else log('debug', 'there is no such resource', { reflector: name, scope });
-    store.replace(scope, [], '0');
+    if (status === 404) {
+      log('debug', 'there is no such resource', { reflector: name, scope });
+      store.clear(scope);
+    } else {
+      // Whoever may not read it should know. What was read when it was allowed is not gone.
+      this.#streak.report(error, 'list', this.#timings.absentMs);
+    }
+    this.#resumeFrom = undefined;
     this.#markSynced();
     return true;
   }

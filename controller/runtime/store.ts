@@ -106,6 +106,12 @@ export class Store<T extends Stored> {
     this.#notify(changes);
   }
 
+  /** The resource itself is gone, and all of the scope with it, own writes too. */
+  clear(scope: string): void {
+    const keys = [...this.#objects].filter(([, { namespace }]) => scope === EVERYWHERE || namespace === scope);
+    this.#notify(keys.flatMap(([key]) => this.#drop(key)));
+  }
+
   /** A watch event that adds or changes an object. */
   apply(scope: string, object: T, resourceVersion: string): void {
     const key = keyOf(object);

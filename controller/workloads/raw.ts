@@ -47,9 +47,6 @@ export interface RawObject {
     readonly updatedNumberScheduled?: number;
     readonly numberMisscheduled?: number;
   };
-  readonly data?: Readonly<Record<string, string>>;
-  readonly binaryData?: Readonly<Record<string, string>>;
-  readonly immutable?: boolean;
 }
 
 /** Undefined when `value` has not the metadata that every stored object has. */

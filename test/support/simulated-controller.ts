@@ -67,8 +67,12 @@ export class SimulatedController {
     };
   }
 
+  #objects() {
+    return [...this.world.sources.values()].flatMap((store) => [...store.all()]);
+  }
+
   async lookAtSources(): Promise<void> {
-    const sources = [...this.world.objects()].filter((object) => !isSnapshot(object));
+    const sources = this.#objects().filter((object) => !isSnapshot(object));
     for (const source of sources) await this.#tolerant(() => this.reconciler.source(objectKey(source)));
   }
 
@@ -79,7 +83,7 @@ export class SimulatedController {
   }
 
   async lookAtSnapshots(): Promise<void> {
-    const snapshots = [...this.world.objects()].filter(isSnapshot);
+    const snapshots = this.#objects().filter(isSnapshot);
     for (const snapshot of snapshots) await this.#tolerant(() => this.reconciler.snapshot(objectKey(snapshot)));
   }
 

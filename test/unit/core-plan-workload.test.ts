@@ -149,7 +149,10 @@ describe('a rollout', () => {
 });
 
 describe('a patch is refused', () => {
-  const raw = aDeployment({ metadata: { labels: { [FOO_LABEL]: H1 } } });
+  const MANAGED = 'configrollout.dev/managed';
+  const raw = aDeployment({ metadata: { labels: { [FOO_LABEL]: H1, [MANAGED]: 'owned' } } });
+  const label = (stored: Raw, key: string, value: string) =>
+    Object.assign(stored.metadata['labels'] as object, { [key]: value });
   const refused = (edit: (stored: Raw) => void, planned = raw) => {
     const stored = structuredClone(planned);
     edit(stored);
@@ -175,8 +178,19 @@ describe('a patch is refused', () => {
     ['when its spec changed', ({ metadata }) => Object.assign(metadata, { generation: 4 })],
     ['when a reference has another value', ({ spec }) => Object.assign(spec, { template: aTemplate([FOO1]) })],
     ['when a reference is gone', ({ spec }) => Object.assign(spec, { template: aTemplate([]) })],
+    ['when a person excluded the source', (stored) => label(stored, FOO_LABEL, 'excluded')],
+    ['when a person excluded the workload', (stored) => label(stored, MANAGED, 'none')],
   ])('%s', (_, edit) => {
     expect(refused(edit)).toThrow();
+  });
+
+  test('when a person excluded what had no label before', () => {
+    const first = aDeployment({ metadata: { labels: { [MANAGED]: 'all' } } });
+    const excluded = (stored: Raw) => {
+      label(stored, FOO_LABEL, 'excluded');
+      Object.assign(stored.metadata, { resourceVersion: '999' });
+    };
+    expect(refused(excluded, first)).toThrow();
   });
 
   test.each(['labels', 'annotations'])('when a map of %s came into being that it would overwrite', (map) => {

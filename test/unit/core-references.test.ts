@@ -46,7 +46,7 @@ describe('a reference is found in', () => {
     ],
   ])('%s', (_, template, pointer) => {
     const found = findReferences(template).filter(({ kind }) => kind === 'ConfigMap');
-    expect(found).toEqual([{ kind: 'ConfigMap', name: 'foo', pointer, optional: false }]);
+    expect(found).toEqual([{ kind: 'ConfigMap', name: 'foo', pointer }]);
     expect(getValueByPointer(template, pointer)).toBe('foo');
   });
 
@@ -73,7 +73,7 @@ describe('a reference is found in', () => {
     ],
   ])('%s', (_, template, pointer) => {
     const found = findReferences(template).filter(({ kind }) => kind === 'Secret');
-    expect(found).toEqual([{ kind: 'Secret', name: 'foo', pointer, optional: false }]);
+    expect(found).toEqual([{ kind: 'Secret', name: 'foo', pointer }]);
     expect(getValueByPointer(template, pointer)).toBe('foo');
   });
 
@@ -92,13 +92,6 @@ describe('a reference is found in', () => {
 });
 
 describe('references', () => {
-  test('say when they are optional', () => {
-    const template = spec({
-      volumes: [{ configMap: { name: 'a', optional: true } }, { configMap: { name: 'b', optional: false } }],
-    });
-    expect(findReferences(template).map(({ optional }) => optional)).toEqual([true, false]);
-  });
-
   test.each<[what: string, template: unknown]>([
     ['undefined', undefined],
     ['a number', 7],

@@ -184,7 +184,7 @@ describe('a list', () => {
     ['(web|api)-config', 'api-config', true],
     ['(?:web|api)-config', 'db-config', false],
     ['.*-(dev|prod)-.*', 'web-prod-1', true],
-    ['.*-(dev|prod)-v\\d+\\..*', 'web-prod-v12.yml', true],
+    ['web-(dev|prod)-v\\d+\\..*', 'web-prod-v12.yml', true],
     ['foo(-bar)?', 'foo', true],
     ['foo-[0-9]+', 'foo-12', true],
     ['foo-[^0-9.]+', 'foo-1', false],

@@ -157,6 +157,22 @@ describe('a resource that may not be there', () => {
     await until(() => content().length === 0);
   });
 
+  test('may go while it is watched, at once, with own writes that the watch has not shown', async () => {
+    script = [list(10, [raw('a', 1)]), failure(404, 'NotFound'), failure(404, 'NotFound')];
+    const { reflector, store, content } = start({ absentMs: 3, backoff: { minimumMs: 5000, maximumMs: 5000 } }, true);
+    await reflector.synced;
+    store.noteWrite({ namespace: 'ns', name: 'b', uid: 'uid-b', resourceVersion: '12', color: 'blue' });
+    await until(() => content().length === 0);
+  });
+
+  test('keeps what it had when it may be read no more', async () => {
+    script = [list(10, [raw('a', 1)]), failure(403, 'Forbidden'), failure(403, 'Forbidden')];
+    const { reflector, content } = start({ absentMs: 3 }, true);
+    await reflector.synced;
+    await until(hasAsked(4));
+    expect(content()).toEqual(['a@1']);
+  });
+
   test('is waited for when it is not optional', async () => {
     script = [failure(404, 'NotFound'), list(10, [raw('a', 1)])];
     const { reflector, content } = start({ absentMs: 3 });
