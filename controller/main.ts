@@ -19,12 +19,11 @@ import { KubeCluster } from './kube/cluster.ts';
 import { EventRecorder } from './kube/events.ts';
 import { loadKubeConfig } from './kube/kubeconfig.ts';
 import { reflectorsOf } from './kube/reflectors.ts';
-import type { ProjectSource } from './kube/sources.ts';
 import { makeLog } from './logger.ts';
 import { messageOf } from './runtime/failure.ts';
 import { serveAdmission } from './serve-admission.ts';
 import { WORKLOAD_KINDS } from './workloads/kinds.ts';
-import { projectSource } from './workloads/raw.ts';
+import { type ProjectSource, projectSource } from './workloads/raw.ts';
 
 // With the shutdown delay of the manifests less than a pod's default grace period of 30 s, so that an unclean end is ours
 // to report.

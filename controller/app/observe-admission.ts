@@ -75,7 +75,7 @@ export class AdmissionObserver {
         rawNames.has(pinKey(source)) && !absent.has(pinKey(source)) && this.#index.peek(source)?.obstacle === undefined,
     );
     const views = await Promise.all(named.map((source) => this.#view(state, source)));
-    const gone = this.#gone(state, raw, absent);
+    const gone = this.#gone(state, raw, absent, optedIn);
     return {
       workload,
       replaced,
@@ -149,10 +149,14 @@ export class AdmissionObserver {
   }
 
   // A source that was deleted, or that cannot be read, is taken for unchanged: its workloads go on with what they have.
-  #gone(workload: Workload, raw: readonly Reference[], absent: ReadonlySet<string>): SourceView[] {
+  #gone(
+    workload: Workload,
+    raw: readonly Reference[],
+    absent: ReadonlySet<string>,
+    optedIn: readonly ConfigObject[],
+  ): SourceView[] {
     const { namespace, labels } = workload;
     if (!this.#isOurs(workload)) return [];
-    const optedIn = this.#world.sourcesOf(workload);
     const names = new Map(raw.map((reference) => [pinKey(reference), reference]));
     return [...names].flatMap(([key, { kind, name }]): SourceView[] => {
       const rolled = readRolled(labels, kind, name);

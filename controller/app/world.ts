@@ -3,7 +3,7 @@
 
 import { type Pin, type Pins, pinKey } from '../core/decide.ts';
 import { rolledHashLabel } from '../core/names.ts';
-import { asksFor, asksForSources, isExcluded, type OptInWays, optIns } from '../core/opt-in.ts';
+import { asksFor, asksForSources, isExcluded, isOptInOf, type OptInWays, optIns } from '../core/opt-in.ts';
 import { hashInName } from '../core/snapshot.ts';
 import {
   type ConfigObject,
@@ -80,11 +80,6 @@ export class World {
     return !source.ignored && this.inScope(source.namespace);
   }
 
-  /** Whether the workload opts in by itself, for sources that it references. */
-  asksForSources(workload: Workload): boolean {
-    return asksForSources(workload, this.#options);
-  }
-
   workload(kind: string, namespace: string, name: string): Workload | undefined {
     return this.workloads.get(kind)?.get(`${namespace}/${name}`);
   }
@@ -96,8 +91,7 @@ export class World {
 
   /** By objectKey. */
   objectAt(key: string): ConfigObject | undefined {
-    const { kind, namespace, name } = parseKey(key);
-    return this.sources.get(kind as SourceKind)?.get(`${namespace}/${name}`);
+    return this.object(parseKey(key) as SourceName);
   }
 
   objectsIn(namespace: string): readonly ConfigObject[] {
@@ -141,7 +135,7 @@ export class World {
   sourcesOf(workload: Workload): readonly ConfigObject[] {
     if (!this.inScope(workload.namespace)) return [];
     const naming = this.sourcesNaming(workload).filter((source) => this.#namesExactly(source, workload));
-    const referenced = this.asksForSources(workload) ? this.#sourcesMentioned(workload) : [];
+    const referenced = asksForSources(workload, this.#options) ? this.#sourcesMentioned(workload) : [];
     const asked = referenced.filter((source) => asksFor(workload, source, this.#options));
     const all = [...naming, ...asked].filter((source) => !source.deleting && !isExcluded(workload, source));
     return [...new Map(all.map((source) => [source.uid, source])).values()];
@@ -190,10 +184,7 @@ export class World {
   }
 
   #namesExactly(source: ConfigObject, workload: Workload): boolean {
-    return optIns(source, this.kinds).optIns.some(
-      ({ kind, name, uid }) =>
-        kind === workload.kind && name === workload.name && (uid === undefined || uid === workload.uid),
-    );
+    return optIns(source, this.kinds).optIns.some((optIn) => isOptInOf(optIn, workload));
   }
 
   // By what the template names; a snapshot that was deleted says no more whose it was, but the state label does.

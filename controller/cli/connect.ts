@@ -8,6 +8,7 @@ import { KubeClient, type RequestOptions } from '../kube/client.ts';
 import { translate } from '../kube/cluster.ts';
 import { type LoadedKubeConfig, loadKubeConfig } from '../kube/kubeconfig.ts';
 import { resourcePath } from '../kube/paths.ts';
+import { ACCEPT_METADATA, ACCEPT_METADATA_LIST } from '../runtime/http-list-watch.ts';
 import type { ResourceName } from '../workloads/kind.ts';
 import type { Cluster, Json, ListOptions, Patch, WriteOptions } from './cluster.ts';
 import { type ConnectionFlags, requestTimeoutOf } from './common-flags.ts';
@@ -29,9 +30,6 @@ interface Page extends Json {
   readonly metadata?: { readonly continue?: string };
 }
 
-// Nothing else is accepted: a server that cannot do it should refuse, and not send a Secret's content.
-const METADATA_ONLY = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
-const METADATA_LIST = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
 const CONTENT_TYPES = { merge: 'application/merge-patch+json', json: 'application/json-patch+json' } as const;
 const TRACE_LEVEL = 6;
 const PAGE = 500;
@@ -62,7 +60,7 @@ export function connect(flags: ConnectionFlags, options: ConnectOptions): Cluste
   }
 
   async function* list(path: string, { labelSelector, fieldSelector, metadataOnly }: ListOptions) {
-    const accept = metadataOnly ? METADATA_LIST : undefined;
+    const accept = metadataOnly ? ACCEPT_METADATA_LIST : undefined;
     let position: string | undefined;
     do {
       const page = { limit: PAGE, continue: position, labelSelector, fieldSelector };
@@ -75,9 +73,9 @@ export function connect(flags: ConnectionFlags, options: ConnectOptions): Cluste
   const clusterAt = (namespace: string): Cluster => ({
     namespace,
     get: (resource, name) => send('GET', resourcePath(resource, namespace, name)),
-    getMetadata: (resource, name) => send('GET', resourcePath(resource, namespace, name), { accept: METADATA_ONLY }),
+    getMetadata: (resource, name) => send('GET', resourcePath(resource, namespace, name), { accept: ACCEPT_METADATA }),
     getClusterScopedMetadata: (resource, name) =>
-      send('GET', resourcePath(resource, undefined, name), { accept: METADATA_ONLY }),
+      send('GET', resourcePath(resource, undefined, name), { accept: ACCEPT_METADATA }),
     list: (resource, options = {}) =>
       list(resourcePath(resource, options.allNamespaces ? undefined : namespace), options),
     async serves({ apiVersion, resource }) {
@@ -99,7 +97,7 @@ export function connect(flags: ConnectionFlags, options: ConnectOptions): Cluste
         body: patch.type === 'json' ? patch.operations : patch.body,
         contentType: CONTENT_TYPES[patch.type],
         query: query(write),
-        ...(write.metadataOnly && { accept: METADATA_ONLY }),
+        ...(write.metadataOnly && { accept: ACCEPT_METADATA }),
       }),
     inNamespace: clusterAt,
   });

@@ -3,6 +3,7 @@
 import type { SourceKind } from '../core/types.ts';
 import type { ResourceName } from '../workloads/kind.ts';
 import { WORKLOAD_KINDS } from '../workloads/kinds.ts';
+import { SOURCES as API_SOURCES } from '../workloads/sources.ts';
 import { CommandError, UsageError } from './errors.ts';
 
 export interface Resource extends ResourceName {
@@ -27,17 +28,13 @@ export interface SourceTarget extends Target {
 }
 
 export const CONFIG_MAPS: SourceResource = {
-  apiVersion: 'v1',
-  kind: 'ConfigMap',
-  resource: 'configmaps',
+  ...API_SOURCES.ConfigMap,
   printed: 'configmap',
   aliases: ['configmap', 'configmaps', 'cm'],
 };
 
 const SECRETS: SourceResource = {
-  apiVersion: 'v1',
-  kind: 'Secret',
-  resource: 'secrets',
+  ...API_SOURCES.Secret,
   printed: 'secret',
   aliases: ['secret', 'secrets'],
 };

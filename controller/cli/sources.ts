@@ -3,7 +3,7 @@
 
 import { isFailure } from '../app/errors.ts';
 import { EXCLUDED, MANAGED_LABEL, rolledHashLabel } from '../core/names.ts';
-import { asksFor, isExcluded, optIns } from '../core/opt-in.ts';
+import { asksFor, isExcluded, isOptInOf, optIns } from '../core/opt-in.ts';
 import { hashInName } from '../core/snapshot.ts';
 import { type ConfigObject, display, type Reference, type Workload } from '../core/types.ts';
 import { WORKLOAD_KINDS } from '../workloads/kinds.ts';
@@ -93,10 +93,7 @@ export async function readSource(cluster: Cluster, { kind, name }: SourceName): 
 /** How the source opts this workload in, if it does. */
 export function optsIn(source: ConfigObject, workload: Workload): 'reference' | 'annotation' | 'label' | undefined {
   if (isExcluded(workload, source)) return undefined;
-  const named = optIns(source, WORKLOAD_KINDS).optIns.filter(
-    ({ kind, name, uid }) =>
-      kind === workload.kind && name === workload.name && (uid === undefined || uid === workload.uid),
-  );
+  const named = optIns(source, WORKLOAD_KINDS).optIns.filter((optIn) => isOptInOf(optIn, workload));
   if (named.some(({ uid }) => uid !== undefined)) return 'reference';
   if (named.length > 0) return 'annotation';
   return asksFor(workload, source, { reloader: false }) ? 'label' : undefined;

@@ -20,7 +20,12 @@ function what(keys: readonly string[] | undefined, rolled: string | undefined): 
 
 /** True when the workload has no cause, or one that the controller wrote: a person's is never overwritten. */
 export function mayWriteCause(workload: Workload): boolean {
-  return workload.cause === undefined || workload.cause === workload.ownCause;
+  return workload.cause === undefined || hasOwnCause(workload);
+}
+
+/** True when the workload has a cause that the controller wrote. */
+export function hasOwnCause({ cause, ownCause }: Workload): boolean {
+  return cause !== undefined && cause === ownCause;
 }
 
 /**
@@ -29,7 +34,7 @@ export function mayWriteCause(workload: Workload): boolean {
  * the current ReplicaSet, and takes none away: SetNewReplicaSetAnnotations in pkg/controller/deployment/util.)
  */
 export function causeIsSpent(workload: Workload, current: Revision | undefined): boolean {
-  return workload.ownCause !== undefined && workload.cause === workload.ownCause && current?.cause === workload.cause;
+  return hasOwnCause(workload) && current?.cause === workload.cause;
 }
 
 /** The annotations that state a cause. */

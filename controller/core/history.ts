@@ -1,11 +1,12 @@
 // What is left of a rollout in a workload's history, and would mislead: a change cause that has done its work, and raw
 // revisions, where `kubectl rollout undo` would land.
 
-import { escapePathComponent, type Operation } from 'fast-json-patch';
+import type { Operation } from 'fast-json-patch';
 import type { Action } from './actions.ts';
-import { causeIsSpent } from './cause.ts';
+import { causeIsSpent, hasOwnCause } from './cause.ts';
 import { type Pins, pinKey, pinOf, type SourceView } from './decide.ts';
 import { CHANGE_CAUSE_ANNOTATION, OWN_CAUSE_ANNOTATION } from './names.ts';
+import { entryPath } from './pin-operations.ts';
 import { type Reference, type Revision, refOf, type TemplateInfo, type Workload } from './types.ts';
 
 /** Hands the change cause on to its revision, and takes away raw revisions of which a pinned twin exists. */
@@ -53,8 +54,8 @@ function isOutOfUse({ scaledDown, name }: Revision, { inUse }: Workload): boolea
 // A ControllerRevision that is used again keeps the cause of its first time, unless somebody mends it.
 function handOnCause(workload: Workload, current: Revision | undefined, revisions: readonly Revision[]): Action[] {
   if (causeIsSpent(workload, current)) return [dropCause(workload)];
-  const { cause, ownCause } = workload;
-  if (!current?.keepsCause || cause === undefined || cause !== ownCause) return [];
+  const { cause } = workload;
+  if (!current?.keepsCause || cause === undefined || !hasOwnCause(workload)) return [];
   // Until its number is the highest, it is not used again yet.
   if (revisions.some(({ number }) => number > current.number)) return [];
   return [
@@ -70,7 +71,7 @@ function handOnCause(workload: Workload, current: Revision | undefined, revision
 
 function dropCause(workload: Workload): Action {
   const drop = (key: string): Operation[] => {
-    const path = `/metadata/annotations/${escapePathComponent(key)}`;
+    const path = entryPath('annotations', key);
     return [
       { op: 'test', path, value: workload.cause },
       { op: 'remove', path },

@@ -95,6 +95,11 @@ export function problemOf(
   return undefined;
 }
 
+/** True when the opt-in means this very workload, and not a predecessor of its name. */
+export function isOptInOf({ kind, name, uid }: OptIn, workload: Workload): boolean {
+  return kind === workload.kind && name === workload.name && (uid === undefined || uid === workload.uid);
+}
+
 /** Whether workloads may opt in by Reloader's annotations, too. */
 export interface OptInWays {
   readonly reloader: boolean;

@@ -58,22 +58,26 @@ export function marking(
   annotations: Readonly<Record<string, string>>,
 ): Operation[] {
   return [
-    ...setAll('/metadata/labels', workload.hasLabels, labels),
-    ...setAll('/metadata/annotations', workload.hasAnnotations, annotations),
+    ...setAll('labels', workload.hasLabels, labels),
+    ...setAll('annotations', workload.hasAnnotations, annotations),
   ];
 }
 
-/** The JSON pointer to a label. */
-export function labelPath(key: string): string {
-  return `/metadata/labels/${escapePathComponent(key)}`;
+/** The JSON pointer to a label or an annotation. */
+export function entryPath(map: 'labels' | 'annotations', key: string): string {
+  return `/metadata/${map}/${escapePathComponent(key)}`;
 }
 
-function setAll(path: string, exists: boolean, entries: Readonly<Record<string, string>>): Operation[] {
+function setAll(
+  map: 'labels' | 'annotations',
+  exists: boolean,
+  entries: Readonly<Record<string, string>>,
+): Operation[] {
   if (Object.keys(entries).length === 0) return [];
-  if (!exists) return [{ op: 'add', path, value: entries }];
+  if (!exists) return [{ op: 'add', path: `/metadata/${map}`, value: entries }];
   return Object.entries(entries).map(([key, value]) => ({
     op: 'add',
-    path: `${path}/${escapePathComponent(key)}`,
+    path: entryPath(map, key),
     value,
   }));
 }

@@ -7,7 +7,7 @@ import { type Decision, decide, type Pins, pinKey, pinOf, type SourceView } from
 import { tidyHistory } from './history.ts';
 import { MANAGED_LABEL, REASONS, rolledHashLabel } from './names.ts';
 import { type Pacing, settleMsLeft, throttleMs } from './pacing.ts';
-import { causeToWrite, labelPath, marking, pinnedTo, repointing, stateLabels } from './pin-operations.ts';
+import { causeToWrite, entryPath, marking, pinnedTo, repointing, stateLabels } from './pin-operations.ts';
 import { configRef, display, mention, type Revision, refOf, type Workload } from './types.ts';
 
 export interface WorkloadObservation {
@@ -118,16 +118,16 @@ function operations(
   cause: string | undefined,
 ): Operation[] {
   const annotations = causeToWrite(workload, cause);
-  // Labels do not count up the generation: making the whole map, or an entry, needs a stronger guard.
+  // Labels do not count up the generation: making an entry, or the whole map, needs a stronger guard.
   const guarded = [MANAGED_LABEL, ...decisions.map(({ source: { kind, name } }) => rolledHashLabel(kind, name))];
   const known = guarded.filter((key) => workload.labels[key] !== undefined);
-  const makesMap = known.length < guarded.length || (!workload.hasAnnotations && Object.keys(annotations).length > 0);
+  const addsEntry = known.length < guarded.length || (!workload.hasAnnotations && Object.keys(annotations).length > 0);
   return [
     { op: 'test', path: '/metadata/uid', value: workload.uid },
     { op: 'test', path: '/metadata/generation', value: workload.generation },
-    ...(makesMap ? [{ op: 'test', path: '/metadata/resourceVersion', value: workload.resourceVersion } as const] : []),
+    ...(addsEntry ? [{ op: 'test', path: '/metadata/resourceVersion', value: workload.resourceVersion } as const] : []),
     // A person may be excluding the workload, or one of its sources, at this moment.
-    ...known.map((key): Operation => ({ op: 'test', path: labelPath(key), value: workload.labels[key] })),
+    ...known.map((key): Operation => ({ op: 'test', path: entryPath('labels', key), value: workload.labels[key] })),
     ...repointing(workload, decisions),
     ...marking(workload, labels, annotations),
   ];

@@ -9,12 +9,14 @@ import { inspectTemplate } from '../core/references.ts';
 import type { SnapshotManifest } from '../core/snapshot.ts';
 import type { ConfigObject, Content, ObjectRef, SourceKind, TemplateInfo, Workload } from '../core/types.ts';
 import { messageOf } from '../runtime/failure.ts';
+import { ACCEPT_METADATA } from '../runtime/http-list-watch.ts';
 import type { ResourceName, WorkloadKind } from '../workloads/kind.ts';
 import { revisionKinds } from '../workloads/kinds.ts';
+import type { ProjectSource } from '../workloads/raw.ts';
+import { SOURCES } from '../workloads/sources.ts';
 import { ApiError } from './api-error.ts';
 import type { KubeClient } from './client.ts';
 import { resourcePath } from './paths.ts';
-import { PARTIAL_METADATA, type ProjectSource, SOURCES } from './sources.ts';
 
 // A pod holds its spec where a workload holds a template.
 const PODS = { apiVersion: 'v1', kind: 'Pod', resource: 'pods', project: inspectTemplate };
@@ -53,7 +55,7 @@ export class KubeCluster implements ClusterPort {
   }
 
   async readMetadata({ kind, namespace, name }: SourceName): Promise<ConfigObject | undefined> {
-    const raw = await this.#find(resourcePath(SOURCES[kind], namespace, name), { accept: PARTIAL_METADATA });
+    const raw = await this.#find(resourcePath(SOURCES[kind], namespace, name), { accept: ACCEPT_METADATA });
     return raw === undefined ? undefined : this.#toRead(kind, raw).object;
   }
 

@@ -6,9 +6,10 @@ import { Reflector, type ReflectorOptions } from '../runtime/reflector.ts';
 import { EVERYWHERE, type Store, type Stored } from '../runtime/store.ts';
 import type { ResourceName } from '../workloads/kind.ts';
 import { revisionKinds } from '../workloads/kinds.ts';
+import type { ProjectSource } from '../workloads/raw.ts';
+import { SOURCES } from '../workloads/sources.ts';
 import type { KubeClient } from './client.ts';
 import { resourcePath } from './paths.ts';
-import { type ProjectSource, SOURCES } from './sources.ts';
 
 const NAMESPACES: ResourceName = { apiVersion: 'v1', kind: 'Namespace', resource: 'namespaces' };
 

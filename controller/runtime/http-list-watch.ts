@@ -29,16 +29,21 @@ const LIST_TIMEOUT_MS = 60_000;
 
 const METADATA_LIST = 'PartialObjectMetadataList';
 const METADATA = 'PartialObjectMetadata';
+/**
+ * The media types in which an object, or a list, comes without its content. Sent alone: a server that cannot do it should
+ * refuse, and not send a Secret's content.
+ */
+export const ACCEPT_METADATA = `application/json;as=${METADATA};g=meta.k8s.io;v=v1`;
+export const ACCEPT_METADATA_LIST = `application/json;as=${METADATA_LIST};g=meta.k8s.io;v=v1`;
 
 /** The port of a reflector for the collection at `path`. */
 export function httpListWatch(transport: Transport, path: string, options: ListWatchOptions = {}): ListWatch {
   const { metadataOnly = false, query = {} } = options;
-  const form = (kind: string): { accept?: string } =>
-    metadataOnly ? { accept: `application/json;as=${kind};g=meta.k8s.io;v=v1` } : {};
+  const form = (accept: string): { accept?: string } => (metadataOnly ? { accept } : {});
   return {
     async list({ limit, continueToken, signal }) {
       const pageQuery = { ...query, limit, continue: continueToken };
-      const ask = { query: pageQuery, signal, timeoutMs: LIST_TIMEOUT_MS, ...form(METADATA_LIST) };
+      const ask = { query: pageQuery, signal, timeoutMs: LIST_TIMEOUT_MS, ...form(ACCEPT_METADATA_LIST) };
       const raw = await transport.get(path, ask);
       if (metadataOnly) expectKind(path, raw, METADATA_LIST);
       const page = decodeListPage(raw);
@@ -47,7 +52,7 @@ export function httpListWatch(transport: Transport, path: string, options: ListW
     },
     async *watch({ resourceVersion, timeoutSeconds, signal }) {
       const position = { resourceVersion, timeoutSeconds, watch: true, allowWatchBookmarks: true };
-      const lines = transport.stream(path, { query: { ...query, ...position }, signal, ...form(METADATA) });
+      const lines = transport.stream(path, { query: { ...query, ...position }, signal, ...form(ACCEPT_METADATA) });
       for await (const raw of lines) {
         const event = decodeWatchEvent(raw);
         if (event === undefined) throw new Error(`${path}: a line of the watch is no event`);

@@ -111,6 +111,9 @@ function pick(from: Readonly<Record<string, string>> = {}, keys: readonly string
   return Object.fromEntries(Object.entries(from).filter(([key]) => keys.includes(key)));
 }
 
+/** Raw JSON, of a source or of its metadata alone, as the caches keep it. */
+export type ProjectSource = (kind: SourceKind, raw: unknown) => ConfigObject | undefined;
+
 /** Projects a ConfigMap or a Secret, or the metadata of one alone. `isSelected` says whether its labels make it our business. */
 export function projectSource(
   kind: SourceKind,
