@@ -2,6 +2,7 @@
 // application writes.
 
 import { type Action, describeAction, type Plan } from '../core/actions.ts';
+import type { ConfigRollout } from '../core/policy.ts';
 import type { SnapshotManifest } from '../core/snapshot.ts';
 import { configRef, display, type ObjectRef, type SourceKind } from '../core/types.ts';
 import type { Log } from '../runtime/log.ts';
@@ -66,6 +67,10 @@ class Applier {
       case 'AnnotateRevision':
         await this.#port.annotateRevision(action);
         return true;
+      case 'CreateConfigRollout':
+        return this.#note(await this.#port.createConfigRollout(action.manifest));
+      case 'WriteStatus':
+        return this.#note(await this.#port.writeStatus(action));
       case 'DeleteSnapshot':
         if (!(await this.#maySweep(action.target))) return false;
         await this.#port.deleteExactly(action.target, action.resourceVersion);
@@ -79,6 +84,12 @@ class Applier {
       default:
         return action satisfies never;
     }
+  }
+
+  #note(configRollout: ConfigRollout | undefined): boolean {
+    if (configRollout === undefined) return false;
+    this.#world.configRollouts.noteWrite(configRollout);
+    return true;
   }
 
   // Marks can be forged: only what is ours by its content is deleted. And the caches may lag behind a pod, or behind a
@@ -135,6 +146,13 @@ function report(action: Action): { message: string; fields: Record<string, unkno
       return { message: 'snapshot created', fields: { snapshot: action.manifest.metadata.name, reason: action.why } };
     case 'PatchMetadata':
       return { message: 'metadata patched', fields: { object: display(action.target), reason: action.why } };
+    case 'CreateConfigRollout':
+      return {
+        message: 'ConfigRollout created',
+        fields: { object: action.manifest.metadata.name, reason: action.why },
+      };
+    case 'WriteStatus':
+      return { message: 'status written', fields: { object: display(action.target), reason: action.why } };
     case 'AnnotateRevision':
       return { message: 'revision annotated', fields: { object: display(action.target), reason: action.why } };
     case 'PatchWorkload':

@@ -1,4 +1,4 @@
-// The three controllers, one a concern: sources, workloads, snapshots. Each has a queue of keys, and workers that
+// The four controllers, one a concern: sources, workloads, snapshots, statuses. Each has a queue of keys, and workers that
 // reconcile them.
 
 import { objectKey } from '../core/types.ts';
@@ -8,7 +8,7 @@ import type { Log } from '../runtime/log.ts';
 import type { WorkQueue } from '../runtime/work-queue.ts';
 import { isFailure } from './errors.ts';
 import type { Reconciler } from './reconcile.ts';
-import { enqueueSnapshots, type Queues } from './triggers.ts';
+import { enqueueSnapshots, enqueueStatus, type Queues } from './triggers.ts';
 import type { World } from './world.ts';
 
 // Two looks that wait for each other must not turn into a hot loop when neither gets on.
@@ -30,7 +30,10 @@ export async function runControllers(
   await Promise.all([
     run('source', queues.sources, async (key) => {
       const { users, ...result } = await reconciler.source(key);
-      for (const workload of users) queues.workloads.add(objectKey(workload));
+      for (const workload of users) {
+        queues.workloads.add(objectKey(workload));
+        enqueueStatus(queues, objectKey(workload));
+      }
       const source = world.objectAt(key);
       if (source) enqueueSnapshots(world, queues, source);
       return result;
@@ -43,6 +46,7 @@ export async function runControllers(
       return result;
     }),
     run('snapshot', queues.snapshots, (key) => reconciler.snapshot(key)),
+    run('status', queues.statuses, (key) => reconciler.status(key)),
   ]);
 }
 

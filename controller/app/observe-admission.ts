@@ -50,6 +50,11 @@ export class AdmissionObserver {
     return this.#world.pins(workload.namespace, holders, this.#world.sourcesOf(workload));
   }
 
+  /** Whether a person has paused its rollouts of config. */
+  isPaused(workload: Workload): boolean {
+    return this.#world.policyOf(workload).paused;
+  }
+
   /** Who owns which fields of what is replaced. API servers leave that out of their question; the cache may know. */
   claims(replaced: Workload | undefined): readonly Claim[] {
     const cached = replaced && this.#world.workload(replaced.kind, replaced.namespace, replaced.name);

@@ -2,6 +2,8 @@
 
 import type { Operation } from 'fast-json-patch';
 import type { Action, EventAction } from '../core/actions.ts';
+import type { ConfigRolloutManifest } from '../core/plan-status.ts';
+import type { ConfigRollout } from '../core/policy.ts';
 import type { SnapshotManifest } from '../core/snapshot.ts';
 import type { ConfigObject, Content, ObjectRef, SourceKind, Workload } from '../core/types.ts';
 
@@ -19,6 +21,7 @@ export interface SourceName {
 }
 
 export type RevisionNote = Extract<Action, { type: 'AnnotateRevision' }>;
+export type StatusWrite = Extract<Action, { type: 'WriteStatus' }>;
 export type MetadataPatch = Extract<Action, { type: 'PatchMetadata' }>;
 
 /** All methods throw ClusterError, and nothing else. */
@@ -33,6 +36,10 @@ export interface ClusterPort {
   annotateRevision(note: RevisionNote): Promise<void>;
   /** Throws Conflict when a `test` fails. */
   patchWorkload(target: ObjectRef, operations: readonly Operation[]): Promise<Workload>;
+  /** Undefined when the server does not know ConfigRollouts. */
+  createConfigRollout(manifest: ConfigRolloutManifest): Promise<ConfigRollout | undefined>;
+  /** Throws Conflict when it is not at that version any more. */
+  writeStatus(write: StatusWrite): Promise<ConfigRollout>;
   /** Deletes exactly that object at that version. Deleting what is gone succeeds. */
   deleteExactly(target: ObjectRef, resourceVersion: string): Promise<void>;
   /** Live, uncached: does a template, a revision or a pod of the namespace name this object? */

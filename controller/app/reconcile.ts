@@ -5,6 +5,7 @@ import { REASONS, type Reason } from '../core/names.ts';
 import { freshPacing, type Pacing, takeToken, throttleMs } from '../core/pacing.ts';
 import { planSnapshot } from '../core/plan-snapshot.ts';
 import { planSource } from '../core/plan-source.ts';
+import { planStatus } from '../core/plan-status.ts';
 import { planWorkload, type WorkloadPlan } from '../core/plan-workload.ts';
 import { configRef, mention, type ObjectRef, objectKey, refOf, type Workload } from '../core/types.ts';
 import type { ReconcileResult } from '../runtime/controller.ts';
@@ -75,6 +76,15 @@ export class Reconciler {
     return { ...plan, sources: wanting.map(({ kind, name }) => objectKey({ ...workload, kind, name })) };
   }
 
+  /** `key` is the objectKey of a workload, whose ConfigRollout is kept up. */
+  async status(key: string): Promise<ReconcileResult> {
+    const observed = await this.#observer.status(key);
+    if (observed === undefined) return {};
+    const plan = planStatus(observed);
+    await this.#apply(`status ${key}`, plan);
+    return plan;
+  }
+
   /** `key` is the objectKey of a snapshot. */
   async snapshot(key: string): Promise<ReconcileResult> {
     const observed = this.#observer.snapshot(key);
@@ -120,6 +130,7 @@ export class Reconciler {
     this.#pacing.set(uid, {
       bucket,
       awaitsSnapshot: plan.awaitsSnapshot === true,
+      rolledAt: rolls ? now : pacing.rolledAt,
       pendingSince: waits ? (pacing.pendingSince ?? now) : undefined,
       // Said once, until a pause has let a token be saved up.
       slowed: slowed || (pacing.slowed && throttleMs(bucket, now) > 0),

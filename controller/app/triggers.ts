@@ -3,8 +3,9 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { optIns } from '../core/opt-in.ts';
+import type { ConfigRollout } from '../core/policy.ts';
 import { type ConfigObject, objectKey, type Revision, type Workload } from '../core/types.ts';
-import type { Change, Stored } from '../runtime/store.ts';
+import type { Change, Store, Stored } from '../runtime/store.ts';
 import { WorkQueue } from '../runtime/work-queue.ts';
 import type { ContentIndex } from './content-index.ts';
 import { isSnapshot, type SnapshotObject, type World } from './world.ts';
@@ -19,18 +20,54 @@ export interface Queues {
   readonly sources: WorkQueue;
   readonly workloads: WorkQueue;
   readonly snapshots: WorkQueue;
+  /** Of workloads, whose ConfigRollouts are to be kept up. */
+  readonly statuses: WorkQueue;
 }
 
 export function makeQueues(): Queues {
-  return { sources: new WorkQueue(), workloads: new WorkQueue(), snapshots: new WorkQueue() };
+  return {
+    sources: new WorkQueue(),
+    workloads: new WorkQueue(),
+    snapshots: new WorkQueue(),
+    statuses: new WorkQueue(),
+  };
 }
 
-/** Connects the caches to the queues. `forget` is called for workloads that are gone. */
+/**
+ * Connects the caches to the queues, and wakes all that they hold already. `forget` is called for workloads that are gone.
+ * To be called when the work begins: nobody would empty the queues of a replica that stands by.
+ */
 export function connect(world: World, index: ContentIndex, queues: Queues, forget: (workload: Workload) => void): void {
-  for (const store of world.sources.values()) store.subscribe((change) => onSource(world, index, queues, change));
-  for (const store of world.workloads.values()) store.subscribe((change) => onWorkload(world, queues, forget, change));
-  for (const store of world.revisions.values()) store.subscribe((change) => onRevision(world, queues, change));
-  world.scope.selected?.subscribe((change) => onNamespace(world, queues, change));
+  for (const store of world.sources.values()) listen(store, (change) => onSource(world, index, queues, change));
+  for (const store of world.workloads.values()) listen(store, (change) => onWorkload(world, queues, forget, change));
+  for (const store of world.revisions.values()) listen(store, (change) => onRevision(world, queues, change));
+  listen(world.configRollouts, (change) => onConfigRollout(queues, change));
+  world.whenConfigRolloutsServed(() => {
+    for (const store of world.workloads.values())
+      for (const workload of store.all()) enqueueStatus(queues, objectKey(workload));
+  });
+  if (world.scope.selected) listen(world.scope.selected, (change) => onNamespace(world, queues, change));
+}
+
+function listen<T extends Stored>(store: Store<T>, listener: (change: Change<T>) => void): void {
+  store.subscribe(listener);
+  for (const after of store.all()) listener({ before: undefined, after });
+}
+
+// One write for the moments of a quick rollout.
+const STATUS_MS = 500;
+
+function onConfigRollout(queues: Queues, { before, after }: Change<ConfigRollout>): void {
+  const object = after ?? before;
+  if (object === undefined) return;
+  const key = objectKey({ ...object.workload, namespace: object.namespace });
+  if (!isDeepStrictEqual(before?.policy, after?.policy)) queues.workloads.add(key);
+  queues.statuses.addAfter(key, after === undefined ? STATUS_MS : BOOKKEEPING_MS);
+}
+
+/** After a workload, or one of its sources, was looked at. */
+export function enqueueStatus(queues: Queues, workload: string): void {
+  queues.statuses.addAfter(workload, STATUS_MS);
 }
 
 // Objects of a namespace that comes into scope have been there all the time.
@@ -79,6 +116,7 @@ function onWorkload(
   if (isUnchanged(before, after)) return;
   if (after === undefined) forget(workload);
   else queues.workloads.add(objectKey(workload));
+  enqueueStatus(queues, objectKey(workload));
   // Of both: what it asks for no more has to be looked at once, too.
   const sides = [before, after].filter((side) => side !== undefined);
   for (const source of sides.flatMap((side) => [...world.sourcesNaming(side), ...world.sourcesOf(side)]))
@@ -94,13 +132,14 @@ function onRevision(world: World, queues: Queues, { before, after }: Change<Revi
   enqueueMounted(world, queues, [before, after]);
 }
 
-// But for the version, which each write to the object counts up, and for who wrote what when.
-function isUnchanged<T extends object>(before: T | undefined, after: T | undefined): boolean {
-  return (
-    before !== undefined &&
-    after !== undefined &&
-    isDeepStrictEqual({ ...before, ...IRRELEVANT }, { ...after, ...IRRELEVANT })
-  );
+// But for the version, which each write to the object counts up, for who wrote what when, and for the count of its pods.
+function isUnchanged(before: Workload | Revision | undefined, after: Workload | Revision | undefined): boolean {
+  return before !== undefined && after !== undefined && isDeepStrictEqual(relevant(before), relevant(after));
+}
+
+function relevant(object: Workload | Revision): object {
+  const counts = 'progress' in object && { progress: { ...object.progress, updated: 0, desired: 0 } };
+  return { ...object, ...IRRELEVANT, ...counts };
 }
 
 function enqueueMounted(world: World, queues: Queues, holders: readonly (Workload | Revision | undefined)[]): void {

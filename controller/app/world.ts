@@ -4,6 +4,7 @@
 import { type Pin, type Pins, pinKey } from '../core/decide.ts';
 import { rolledHashLabel } from '../core/names.ts';
 import { asksFor, asksForSources, isExcluded, isOptInOf, type OptInWays, optIns } from '../core/opt-in.ts';
+import { type ConfigRollout, configRolloutName, NO_POLICY, type Policy } from '../core/policy.ts';
 import { hashInName } from '../core/snapshot.ts';
 import {
   type ConfigObject,
@@ -40,8 +41,11 @@ export class World {
   readonly workloads: ReadonlyMap<string, Store<Workload>>;
   /** By kind: of ReplicaSets, of ControllerRevisions. */
   readonly revisions: ReadonlyMap<string, Store<Revision>>;
+  readonly configRollouts: Store<ConfigRollout>;
   readonly scope: NamespaceScope;
   readonly #options: WorldOptions;
+  readonly #whenServed: (() => void)[] = [];
+  #servesConfigRollouts = false;
 
   constructor(options: WorldOptions, log: Log) {
     const { kinds, sourceKinds } = options;
@@ -62,6 +66,7 @@ export class World {
     this.workloads = new Map(
       kinds.map(({ kind }) => [kind, new Store<Workload>({ references: referencedKeys, rolled: rolledKeys }, log)]),
     );
+    this.configRollouts = new Store<ConfigRollout>({}, log);
     this.revisions = new Map(
       revisionKinds(kinds).map(({ kind }) => [
         kind,
@@ -82,6 +87,30 @@ export class World {
 
   workload(kind: string, namespace: string, name: string): Workload | undefined {
     return this.workloads.get(kind)?.get(`${namespace}/${name}`);
+  }
+
+  /** False where the server does not know ConfigRollouts, or they are not ours to read. */
+  get servesConfigRollouts(): boolean {
+    return this.#servesConfigRollouts;
+  }
+
+  set servesConfigRollouts(isServed: boolean) {
+    const isNews = isServed && !this.#servesConfigRollouts;
+    this.#servesConfigRollouts = isServed;
+    if (isNews) for (const listener of this.#whenServed) listener();
+  }
+
+  /** Calls back whenever the server has come to know ConfigRollouts. */
+  whenConfigRolloutsServed(listener: () => void): void {
+    this.#whenServed.push(listener);
+  }
+
+  configRolloutOf(workload: Pick<Workload, 'kind' | 'namespace' | 'name'>): ConfigRollout | undefined {
+    return this.configRollouts.get(`${workload.namespace}/${configRolloutName(workload)}`);
+  }
+
+  policyOf(workload: Workload): Policy {
+    return this.configRolloutOf(workload)?.policy ?? NO_POLICY;
   }
 
   /** A source, a snapshot, or neither. */

@@ -2,7 +2,9 @@
 // stops at the first action that fails; each prefix of a plan is a safe place to die.
 
 import type { Operation } from 'fast-json-patch';
+import type { ConfigRolloutStatus } from './config-rollout.ts';
 import type { Reason } from './names.ts';
+import type { ConfigRolloutManifest } from './plan-status.ts';
 import type { SnapshotManifest } from './snapshot.ts';
 import { display, type ObjectRef, type OwnerReference } from './types.ts';
 
@@ -54,6 +56,15 @@ export type Action =
       readonly resourceVersion: string;
       readonly why: string;
     }
+  | { readonly type: 'CreateConfigRollout'; readonly manifest: ConfigRolloutManifest; readonly why: string }
+  | {
+      /** Of a ConfigRollout. */
+      readonly type: 'WriteStatus';
+      readonly target: ObjectRef;
+      readonly resourceVersion: string;
+      readonly status: ConfigRolloutStatus;
+      readonly why: string;
+    }
   | EventAction;
 
 export interface Plan {
@@ -68,11 +79,14 @@ export const NOTHING: Plan = { actions: [] };
 export function describeAction(action: Action): string {
   switch (action.type) {
     case 'CreateSnapshot':
+    case 'CreateConfigRollout':
       return `create ${display({ ...action.manifest.metadata, kind: action.manifest.kind })}: ${action.why}`;
     case 'AnnotateRevision':
     case 'PatchMetadata':
     case 'PatchWorkload':
       return `patch ${display(action.target)}: ${action.why}`;
+    case 'WriteStatus':
+      return `write the status of ${display(action.target)}: ${action.why}`;
     case 'DeleteSnapshot':
     case 'DeleteRevision':
       return `delete ${display(action.target)}: ${action.why}`;

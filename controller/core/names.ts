@@ -22,6 +22,11 @@ export const CONTENT_HASH_LABEL = `${DOMAIN}/content-hash`;
 export const MANAGED_LABEL = `${DOMAIN}/managed`;
 /** On workloads: the newest revision's number when the last rollout was written. Older revisions do not say what ran since. */
 export const AFTER_REVISION_LABEL = `${DOMAIN}/after-revision`;
+/**
+ * On workloads: the AFTER_REVISION_LABEL of the rollout that failed and was taken back. While both are equal, the last rollout
+ * was; the next one counts the other up.
+ */
+export const FAILED_ROLLOUT_LABEL = `${DOMAIN}/failed-rollout`;
 export const MANAGED_BY_LABEL = 'app.kubernetes.io/managed-by';
 
 /** On a source: `deployment/bar, deployment/baz`, the opt-in that needs no uid and deletes nothing. */
@@ -31,6 +36,9 @@ export const SOURCE_UID_ANNOTATION = `${DOMAIN}/source-uid`;
 export const SOURCE_VERSION_ANNOTATION = `${DOMAIN}/source-resource-version`;
 /** On a snapshot, `rolled.configrollout.dev/<workload uid>: <generation>`: outlives the label on the workload. */
 export const ROLLED_RECORD_PREFIX = `rolled.${DOMAIN}/`;
+
+/** The API of ConfigRollouts; crds/ defines it. */
+export const API_VERSION = `${DOMAIN}/v1alpha1`;
 
 /** What `kubectl rollout history` prints. */
 export const CHANGE_CAUSE_ANNOTATION = 'kubernetes.io/change-cause';
@@ -43,6 +51,10 @@ export const REASONS = {
   rolledOut: 'ConfigRolledOut',
   /** References that an apply or an undo had made raw were pinned again. */
   repinned: 'ConfigRepinned',
+  /** A rollout failed, and was taken back. */
+  rolledBack: 'ConfigRolledBack',
+  /** A rollout failed, and there is nothing to go back to. */
+  rollbackImpossible: 'ConfigRollbackImpossible',
   rolloutsSlowed: 'ConfigRolloutsSlowed',
   ownerNotFound: 'ConfigOwnerNotFound',
   ownerUidMismatch: 'ConfigOwnerUidMismatch',
@@ -115,5 +127,5 @@ export function rolledValue({ hash, unreferenced }: Rolled): string {
 /** True for our labels on a workload: all that a projection keeps. */
 export function isOwnWorkloadLabel(key: string): boolean {
   const isState = SOURCE_KINDS.some((kind) => key.startsWith(`${kind.toLowerCase()}.${DOMAIN}/`));
-  return isState || key === MANAGED_LABEL || key === AFTER_REVISION_LABEL;
+  return isState || [MANAGED_LABEL, AFTER_REVISION_LABEL, FAILED_ROLLOUT_LABEL].includes(key);
 }

@@ -13,6 +13,8 @@ export interface Pacing {
   readonly pendingSince: number | undefined;
   /** True once an Event has said that rollouts are slowed. */
   readonly slowed: boolean;
+  /** When this process rolled it last. Milliseconds since the epoch. */
+  readonly rolledAt: number | undefined;
   /** A rollout could go ahead if its snapshot were there. */
   readonly awaitsSnapshot: boolean;
 }
@@ -25,7 +27,13 @@ export const REFILL_MS = 30_000;
 const LONGEST_SETTLE = 10;
 
 export function freshPacing(now: number): Pacing {
-  return { bucket: { tokens: BURST, at: now }, pendingSince: undefined, slowed: false, awaitsSnapshot: false };
+  return {
+    bucket: { tokens: BURST, at: now },
+    pendingSince: undefined,
+    rolledAt: undefined,
+    slowed: false,
+    awaitsSnapshot: false,
+  };
 }
 
 /** Milliseconds until a token is there; 0 when one is. */

@@ -2,7 +2,7 @@
 
 import { escapePathComponent, type Operation } from 'fast-json-patch';
 import { causeAnnotations, mayWriteCause } from './cause.ts';
-import type { Decision } from './decide.ts';
+import type { Change, Decision, SourceView } from './decide.ts';
 import { AFTER_REVISION_LABEL, MANAGED_LABEL } from './names.ts';
 import { display, type Revision, type Workload } from './types.ts';
 
@@ -31,7 +31,9 @@ export function causeToWrite(workload: Workload, cause: string | undefined): Rea
 }
 
 /** The snapshots that the decisions pin to, each once, for texts. */
-export function pinnedTo(decisions: readonly Decision[]): string {
+export function pinnedTo(
+  decisions: readonly { readonly source: Pick<SourceView, 'kind'>; readonly changes: readonly Change[] }[],
+): string {
   const names = decisions.flatMap(({ source: { kind }, changes }) =>
     changes.map(({ to }) => display({ kind, name: to })),
   );
@@ -39,7 +41,7 @@ export function pinnedTo(decisions: readonly Decision[]): string {
 }
 
 /** Points the references to their pins; each replace behind a test of the old value. */
-export function repointing(workload: Workload, decisions: readonly Decision[]): Operation[] {
+export function repointing(workload: Workload, decisions: readonly Pick<Decision, 'changes'>[]): Operation[] {
   return decisions.flatMap((decision) =>
     decision.changes.flatMap(({ pointer, from, to }): Operation[] => {
       const path = `${workload.templatePointer}${pointer}`;

@@ -22,6 +22,8 @@ export interface AdmissionObservation {
   readonly pins: Pins;
   /** The snapshot of a new content cannot be had: what ran before goes on. */
   readonly hold: boolean;
+  /** The workload's policy: what changed waits. */
+  readonly paused: boolean;
   /** The request looks like `kubectl rollout undo`. */
   readonly mayBeUndo: boolean;
 }
@@ -43,6 +45,7 @@ export function planAdmission(observed: AdmissionObservation): AdmissionPlan {
   const state = withState(workload, replaced);
   const decisions = sources.map((source) => {
     const wanted = decide(state, source, revisions, pins, { hold, replaced });
+    if (wanted.rolls && waits(observed)) return decide(state, source, revisions, pins, { hold: true, replaced });
     const isImpossible = wanted.needsSnapshot && source.snapshot === undefined;
     return isImpossible ? decide(state, source, revisions, pins, { hold: true, replaced }) : wanted;
   });
@@ -63,9 +66,18 @@ export function planAdmission(observed: AdmissionObservation): AdmissionPlan {
       }),
     ],
     pinned: pinned.map(({ pointer }) => `${workload.templatePointer}${pointer}`),
-    warnings: [...undoWarnings(observed, decisions), ...unpinnedWarnings(observed, decisions)],
+    warnings: [
+      ...undoWarnings(observed, decisions),
+      ...unpinnedWarnings(observed, decisions),
+      ...pausedWarnings(observed, decisions),
+    ],
     why: moved.size > 0 ? `pinned to ${pinnedTo(decisions)}` : undefined,
   };
+}
+
+// A workload that is made anew has nothing that it could go on with.
+function waits({ paused, replaced }: AdmissionObservation): boolean {
+  return paused && replaced !== undefined;
 }
 
 /**
@@ -118,4 +130,14 @@ function unpinnedWarnings({ workload, hold }: AdmissionObservation, decisions: r
     const meanwhile = changes.length > 0 ? 'goes on with its former content' : 'runs on it directly';
     return `${mention(source)} could not be copied now; ${mention(workload)} ${meanwhile} until the controller has done so (kubectl describe ${mention(source)} says more)`;
   });
+}
+
+function pausedWarnings(observed: AdmissionObservation, decisions: readonly Decision[]): string[] {
+  const waiting = waits(observed) ? decisions.filter(({ rolls }) => rolls) : [];
+  if (waiting.length === 0) return [];
+  const { kind, name } = observed.workload;
+  const sources = waiting.map(({ source }) => mention(source)).join(', ');
+  return [
+    `rollouts of config are paused for ${mention({ kind, name })}: the change of ${sources} waits (kubectl config-rollout resume ${mention({ kind, name })})`,
+  ];
 }

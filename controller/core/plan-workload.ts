@@ -8,6 +8,8 @@ import { tidyHistory } from './history.ts';
 import { MANAGED_LABEL, REASONS, rolledHashLabel } from './names.ts';
 import { type Pacing, settleMsLeft, throttleMs } from './pacing.ts';
 import { causeToWrite, entryPath, marking, pinnedTo, repointing, stateLabels } from './pin-operations.ts';
+import { planRollback } from './plan-rollback.ts';
+import { intervalMsLeft, type Policy } from './policy.ts';
 import { configRef, display, mention, type Revision, refOf, type Workload } from './types.ts';
 
 export interface WorkloadObservation {
@@ -16,6 +18,7 @@ export interface WorkloadObservation {
   readonly sources: readonly SourceView[];
   readonly revisions: readonly Revision[];
   readonly pins: Pins;
+  readonly policy: Policy;
   readonly pacing: Pacing;
   readonly settleMs: number;
   /** Milliseconds since the epoch. */
@@ -35,7 +38,7 @@ const IDLE: WorkloadPlan = { ...NOTHING, pending: false, rolls: false, slowed: f
 
 /** What to do about one workload. The same world twice gives no action the second time. */
 export function planWorkload(observed: WorkloadObservation): WorkloadPlan {
-  const { workload, sources, revisions, pins, pacing, now } = observed;
+  const { workload, sources, revisions, pins, pacing } = observed;
   if (workload.deleting || sources.length === 0) return IDLE;
   // The reading of a source ends with another look at its workloads.
   const waiting: WorkloadPlan = { ...IDLE, pending: pacing.pendingSince !== undefined, slowed: pacing.slowed };
@@ -43,13 +46,12 @@ export function planWorkload(observed: WorkloadObservation): WorkloadPlan {
 
   const wanted = sources.map((source) => decide(workload, source, revisions, pins));
   const pending = wanted.some((decision) => decision.rolls);
-  const settle = pending ? settleLeft(observed, wanted) : 0;
-  if (settle > 0) return { ...waiting, pending, requeueAfterMs: settle };
+  const turn = pending ? turnOf(observed, wanted) : NOW;
+  if (turn.settleMs > 0) return { ...waiting, pending, requeueAfterMs: turn.settleMs };
 
-  const throttle = pending ? throttleMs(pacing.bucket, now) : 0;
-  const slowed = throttle > 0;
-  const decisions = slowed
-    ? sources.map((source) => decide(workload, source, revisions, pins, { hold: true }))
+  const { slowed, held } = turn;
+  const decisions = held
+    ? wanted.map((each) => (each.rolls ? decide(workload, each.source, revisions, pins, { hold: true }) : each))
     : wanted;
   // A pin must never name a copy that is not there. Making it ends with another look at this workload.
   if (decisions.some((decision) => decision.needsSnapshot && decision.source.snapshot?.ready !== true)) {
@@ -58,21 +60,53 @@ export function planWorkload(observed: WorkloadObservation): WorkloadPlan {
   const pinning = pinActions(workload, decisions, revisions);
   const actions = [
     ...pinning,
-    ...(slowed && !pacing.slowed ? [slowedEvent(workload, wanted, throttle)] : []),
+    ...(slowed && !pacing.slowed ? [slowedEvent(workload, wanted, turn.waitMs)] : []),
     ...missingSnapshots(workload, decisions, pins),
     // Never beside a rollout, whose patch would pull the ground from under it; the patch brings another look.
-    ...(pinning.length === 0 ? tidyHistory(workload, sources, revisions, pins) : []),
+    ...(pinning.length === 0 ? atRest(observed, pending) : []),
   ];
-  const rolls = pending && !slowed;
-  return { actions, pending, rolls, slowed, ...(slowed && { requeueAfterMs: throttle }) };
+  const rolls = pending && !held;
+  return { actions, pending, rolls, slowed, ...(turn.waitMs > 0 && { requeueAfterMs: turn.waitMs }) };
+}
+
+/** When a rollout that is due may go ahead. */
+interface Turn {
+  /** Nothing at all is done before. */
+  readonly settleMs: number;
+  /** What changed waits; all else goes on. */
+  readonly held: boolean;
+  /** Because it rolled too often. */
+  readonly slowed: boolean;
+  /** 0: now, or when a person says so. */
+  readonly waitMs: number;
+}
+
+const NOW: Turn = { settleMs: 0, held: false, slowed: false, waitMs: 0 };
+
+function turnOf(observed: WorkloadObservation, wanted: readonly Decision[]): Turn {
+  const { policy, pacing, now } = observed;
+  if (policy.paused) return { ...NOW, held: true };
+  const settleMs = settleLeft(observed, wanted);
+  const throttle = throttleMs(pacing.bucket, now);
+  const waitMs = Math.max(throttle, intervalMsLeft(policy, pacing.rolledAt, now));
+  return { settleMs, held: waitMs > 0, slowed: throttle > 0, waitMs };
+}
+
+function atRest(observed: WorkloadObservation, pending: boolean): Action[] {
+  const back = pending ? [] : planRollback(observed);
+  const { workload, sources, revisions, pins } = observed;
+  return back.length > 0 ? back : tidyHistory(workload, sources, revisions, pins);
 }
 
 // The first snapshot of an only source has nothing to wait for. Any other change may be part of one apply, that is about
 // to change another source, or the workload itself.
-function settleLeft({ sources, pacing, settleMs, now }: WorkloadObservation, wanted: readonly Decision[]): number {
+function settleLeft(
+  { sources, policy, pacing, settleMs, now }: WorkloadObservation,
+  wanted: readonly Decision[],
+): number {
   if (sources.length < 2 && wanted.every(({ rolled }) => rolled === undefined)) return 0;
   const lastChange = Math.max(...sources.map((source) => source.since));
-  return settleMsLeft(lastChange, pacing.pendingSince ?? now, settleMs, now);
+  return settleMsLeft(lastChange, pacing.pendingSince ?? now, policy.settleMs ?? settleMs, now);
 }
 
 function pinActions(workload: Workload, decisions: readonly Decision[], revisions: readonly Revision[]): Action[] {

@@ -24,7 +24,8 @@ export interface ObjectRef {
   readonly uid: string;
 }
 
-interface Meta {
+/** What every object has. */
+export interface Meta {
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
@@ -77,6 +78,16 @@ export interface Claim {
   readonly time: string | undefined;
 }
 
+/** How far a workload's pods are with its template, as `kubectl rollout status` judges it. */
+export interface Progress {
+  readonly state: 'Complete' | 'Progressing' | 'Failed';
+  /** Since when it is Failed, by the clock of the cluster; milliseconds since the epoch, to the second. */
+  readonly failedAt?: number | undefined;
+  /** Pods that run the template, of all that are wanted. */
+  readonly updated: number;
+  readonly desired: number;
+}
+
 export interface Workload extends Meta, TemplateInfo {
   readonly apiVersion: string;
   readonly kind: string;
@@ -98,6 +109,7 @@ export interface Workload extends Meta, TemplateInfo {
   readonly inUse: readonly string[] | undefined;
   /** The number of the current revision, where the workload's status speaks of the spec that stands; see `currentOf`. */
   readonly currentRevision?: number | undefined;
+  readonly progress: Progress;
   readonly reloader: ReloaderOptIn | undefined;
   readonly cause: string | undefined;
   readonly ownCause: string | undefined;

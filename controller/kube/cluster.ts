@@ -2,14 +2,17 @@
 
 import type { Operation } from 'fast-json-patch';
 import { ClusterError, type FailureKind } from '../app/errors.ts';
-import type { ClusterPort, MetadataPatch, RevisionNote, SourceName, SourceRead } from '../app/ports.ts';
+import type { ClusterPort, MetadataPatch, RevisionNote, SourceName, SourceRead, StatusWrite } from '../app/ports.ts';
 import type { EventAction } from '../core/actions.ts';
 import { MANAGER } from '../core/names.ts';
+import type { ConfigRolloutManifest } from '../core/plan-status.ts';
+import type { ConfigRollout } from '../core/policy.ts';
 import { inspectTemplate } from '../core/references.ts';
 import type { SnapshotManifest } from '../core/snapshot.ts';
 import type { ConfigObject, Content, ObjectRef, SourceKind, TemplateInfo, Workload } from '../core/types.ts';
 import { messageOf } from '../runtime/failure.ts';
 import { ACCEPT_METADATA } from '../runtime/http-list-watch.ts';
+import { CONFIG_ROLLOUTS, projectConfigRollout } from '../workloads/config-rollout.ts';
 import type { ResourceName, WorkloadKind } from '../workloads/kind.ts';
 import { revisionKinds } from '../workloads/kinds.ts';
 import type { ProjectSource } from '../workloads/raw.ts';
@@ -102,6 +105,29 @@ export class KubeCluster implements ClusterPort {
     return workload;
   }
 
+  async createConfigRollout(manifest: ConfigRolloutManifest): Promise<ConfigRollout | undefined> {
+    try {
+      const path = resourcePath(CONFIG_ROLLOUTS, manifest.metadata.namespace);
+      return toConfigRollout(await this.#send('POST', path, { ...WRITE, body: manifest }));
+    } catch (error) {
+      // The watch is going to show the one that is there.
+      if (error instanceof ClusterError && ['NotFound', 'AlreadyExists'].includes(error.kind)) return undefined;
+      throw error;
+    }
+  }
+
+  async writeStatus({ target, resourceVersion, status }: StatusWrite): Promise<ConfigRollout> {
+    const operations: Operation[] = [
+      { op: 'test', path: '/metadata/uid', value: target.uid },
+      { op: 'test', path: '/metadata/resourceVersion', value: resourceVersion },
+      { op: 'add', path: '/status', value: status },
+    ];
+    const path = `${resourcePath(CONFIG_ROLLOUTS, target.namespace, target.name)}/status`;
+    return toConfigRollout(
+      await this.#send('PATCH', path, { ...WRITE, body: operations, contentType: 'application/json-patch+json' }),
+    );
+  }
+
   async deleteExactly(target: ObjectRef, resourceVersion: string): Promise<void> {
     const names = [...Object.values(SOURCES), ...this.#kinds.map(({ revisions }) => revisions)];
     const resource = names.find(({ kind }) => kind === target.kind);
@@ -167,6 +193,12 @@ export class KubeCluster implements ClusterPort {
       throw translate(error);
     }
   }
+}
+
+function toConfigRollout(value: unknown): ConfigRollout {
+  const object = projectConfigRollout(value);
+  if (object === undefined) throw new ClusterError('Unavailable', 'the API server answered with no ConfigRollout');
+  return object;
 }
 
 /** An error of a request, in the application's words. */

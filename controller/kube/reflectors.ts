@@ -4,6 +4,7 @@ import type { World } from '../app/world.ts';
 import type { Log } from '../runtime/log.ts';
 import { Reflector, type ReflectorOptions } from '../runtime/reflector.ts';
 import { EVERYWHERE, type Store, type Stored } from '../runtime/store.ts';
+import { CONFIG_ROLLOUTS, projectConfigRollout } from '../workloads/config-rollout.ts';
 import type { ResourceName } from '../workloads/kind.ts';
 import { revisionKinds } from '../workloads/kinds.ts';
 import type { ProjectSource } from '../workloads/raw.ts';
@@ -34,24 +35,39 @@ export function reflectorsOf(client: KubeClient, world: World, watching: Watchin
     of: ResourceName & { readonly optional?: boolean },
     store: Store<T> | undefined,
     project: ReflectorOptions<T>['project'],
-    metadataOnly = false,
+    { metadataOnly = false, onServed }: { metadataOnly?: boolean; onServed?: (isServed: boolean) => void } = {},
   ): RunnableReflector[] =>
     scopes.flatMap((namespace) => {
       if (store === undefined) return [];
       const listWatch = client.listWatch(resourcePath(of, namespace), { metadataOnly });
       const scope = namespace ?? EVERYWHERE;
       return [
-        new Reflector({ name: of.resource, optional: of.optional === true, scope, listWatch, project, store, log }),
+        new Reflector({
+          name: of.resource,
+          optional: of.optional === true,
+          scope,
+          listWatch,
+          project,
+          store,
+          log,
+          ...(onServed && { onServed }),
+        }),
       ];
     });
   return [
     ...[...world.sources].flatMap(([kind, store]) =>
-      make(SOURCES[kind], store, (raw) => projectSource(kind, raw), true),
+      make(SOURCES[kind], store, (raw) => projectSource(kind, raw), { metadataOnly: true }),
     ),
     ...world.kinds.flatMap((kind) => make(kind, world.workloads.get(kind.kind), (raw) => kind.project(raw))),
     ...revisionKinds(world.kinds).flatMap((kind) =>
       make(kind, world.revisions.get(kind.kind), (raw) => kind.project(raw)),
     ),
+    // Nothing depends on it that design promises: an install without the CRD works.
+    ...make({ ...CONFIG_ROLLOUTS, optional: true }, world.configRollouts, projectConfigRollout, {
+      onServed: (isServed) => {
+        world.servesConfigRollouts = isServed;
+      },
+    }),
     ...selectedNamespaces(client, world.scope.selected, namespaceSelector, log),
   ];
 }

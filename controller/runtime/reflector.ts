@@ -49,6 +49,8 @@ export interface ReflectorOptions<T extends Stored> {
   readonly timings?: Partial<ReflectorTimings>;
   /** The resource may not exist, or not be ours to read: then there is nothing of it, until there is. */
   readonly optional?: boolean;
+  /** Told after each list whether an optional resource is there. */
+  readonly onServed?: (isServed: boolean) => void;
 }
 
 /** So many expired continue tokens in a row, and the list is asked for in one piece. */
@@ -100,7 +102,7 @@ export class Reflector<T extends Stored> {
    * their cache. A consistent paged read keeps our memory flat, and can never be older than what we already knew.
    */
   async #list(signal: AbortSignal): Promise<string> {
-    const { listWatch, store, scope, name, log } = this.#options;
+    const { listWatch, store, scope, name, log, onServed } = this.#options;
     const limit = this.#expiredLists < EXPIRED_LISTS_BEFORE_UNPAGED ? this.#timings.pageSize : 0;
     const kept: T[] = [];
     let continueToken: string | undefined;
@@ -119,6 +121,7 @@ export class Reflector<T extends Stored> {
     this.#expiredLists = 0;
     this.#failuresHere = 0;
     store.replace(scope, kept, resourceVersion);
+    onServed?.(true);
     this.#markSynced();
     log('debug', 'listed', { reflector: name, scope, items: kept.length, resourceVersion });
     return resourceVersion;
@@ -211,7 +214,7 @@ export class Reflector<T extends Stored> {
   }
 
   #isAbsent(error: unknown): boolean {
-    const { optional, store, scope, name, log } = this.#options;
+    const { optional, store, scope, name, log, onServed } = this.#options;
     const status = statusOf(error);
     if (optional !== true || (status !== 404 && status !== 403)) return false;
     if (status === 404) {
@@ -222,6 +225,7 @@ export class Reflector<T extends Stored> {
       this.#streak.report(error, 'list', this.#timings.absentMs);
     }
     this.#resumeFrom = undefined;
+    onServed?.(false);
     this.#markSynced();
     return true;
   }

@@ -1,7 +1,9 @@
 // Deployments, whose revisions are ReplicaSets.
 
+import type { Progress } from '../core/types.ts';
 import type { WorkloadKind } from './kind.ts';
-import { projectWorkload, rawObject } from './raw.ts';
+import { deadlineMissed, progressOf } from './progress.ts';
+import { projectWorkload, type RawObject, rawObject } from './raw.ts';
 import { projectReplicaSet, REPLICA_SETS } from './replica-set.ts';
 
 const KIND = { apiVersion: 'apps/v1', kind: 'Deployment', resource: 'deployments' } as const;
@@ -16,7 +18,15 @@ export const deployment: WorkloadKind = {
   revisions: REPLICA_SETS,
   project(value) {
     const raw = rawObject(value);
-    return raw && { ...projectWorkload(raw, KIND, [REVISION_ANNOTATION]), inUse: [] };
+    return raw && { ...projectWorkload(raw, KIND, [REVISION_ANNOTATION]), inUse: [], progress: progress(raw) };
   },
   projectRevision: (value) => projectReplicaSet(value, KIND, REVISION_ANNOTATION),
 };
+
+// As DeploymentStatusViewer in k8s.io/kubectl/pkg/polymorphichelpers: old pods gone, new ones available.
+function progress(raw: RawObject): Progress {
+  const { replicas = 0, updatedReplicas = 0, availableReplicas = 0 } = raw.status ?? {};
+  const desired = raw.spec?.replicas ?? 1;
+  const isThrough = updatedReplicas >= desired && replicas <= updatedReplicas && availableReplicas >= updatedReplicas;
+  return progressOf(raw, { isThrough, failedAt: deadlineMissed(raw), updated: updatedReplicas, desired });
+}

@@ -33,7 +33,10 @@ export interface RawObject {
   readonly spec?: {
     readonly template?: unknown;
     readonly replicas?: number;
-    readonly updateStrategy?: { readonly type?: string };
+    readonly updateStrategy?: {
+      readonly type?: string;
+      readonly rollingUpdate?: { readonly partition?: number };
+    };
   };
   readonly status?: {
     /** A string in Argo Rollouts. */
@@ -41,11 +44,22 @@ export interface RawObject {
     readonly replicas?: number;
     readonly currentReplicas?: number;
     readonly updatedReplicas?: number;
+    readonly readyReplicas?: number;
+    readonly availableReplicas?: number;
+    /** Of Argo Rollouts. */
+    readonly phase?: string;
     readonly currentRevision?: string;
     readonly updateRevision?: string;
     readonly currentNumberScheduled?: number;
     readonly updatedNumberScheduled?: number;
     readonly numberMisscheduled?: number;
+    readonly desiredNumberScheduled?: number;
+    readonly numberAvailable?: number;
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly reason?: string;
+      readonly lastTransitionTime?: string;
+    }[];
   };
 }
 
@@ -69,7 +83,7 @@ export function projectWorkload(
   raw: RawObject,
   { apiVersion, kind }: ResourceName,
   bookkeeping: readonly string[] = [],
-): Omit<Workload, 'inUse'> {
+): Omit<Workload, 'inUse' | 'progress'> {
   const { labels, annotations, generation = 0, managedFields = [] } = raw.metadata;
   const template = raw.spec?.template;
   return {

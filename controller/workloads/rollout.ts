@@ -1,8 +1,10 @@
 // Rollouts of Argo Rollouts, whose revisions are ReplicaSets, too. One with a `workloadRef` has no template of its own: its
 // references are those of the Deployment that it names, which is managed like any other.
 
+import type { Progress } from '../core/types.ts';
 import type { WorkloadKind } from './kind.ts';
-import { isObserved, projectWorkload, rawObject } from './raw.ts';
+import { deadlineMissed, progressOf } from './progress.ts';
+import { isObserved, projectWorkload, type RawObject, rawObject } from './raw.ts';
 import { projectReplicaSet, REPLICA_SETS } from './replica-set.ts';
 
 const KIND = { apiVersion: 'argoproj.io/v1alpha1', kind: 'Rollout', resource: 'rollouts' } as const;
@@ -21,7 +23,19 @@ export const rollout: WorkloadKind = {
     // Argo's controller numbers the revision before it reports the generation.
     const number = Number(raw.metadata.annotations?.[REVISION_ANNOTATION] ?? 0);
     const workload = projectWorkload(raw, KIND, [REVISION_ANNOTATION]);
-    return { ...workload, inUse: [], currentRevision: isObserved(raw) ? number : undefined };
+    return { ...workload, inUse: [], progress: progress(raw), currentRevision: isObserved(raw) ? number : undefined };
   },
   projectRevision: (value) => projectReplicaSet(value, KIND, REVISION_ANNOTATION),
 };
+
+// Argo's controller sums its steps up in a phase.
+function progress(raw: RawObject): Progress {
+  const { updatedReplicas = 0, phase } = raw.status ?? {};
+  const isThrough = phase === 'Healthy';
+  return progressOf(raw, {
+    isThrough,
+    failedAt: deadlineMissed(raw),
+    updated: updatedReplicas,
+    desired: raw.spec?.replicas ?? 1,
+  });
+}

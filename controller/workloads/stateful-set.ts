@@ -1,7 +1,9 @@
 // StatefulSets, whose revisions are ControllerRevisions.
 
+import type { Progress } from '../core/types.ts';
 import { CONTROLLER_REVISIONS, projectControllerRevision } from './controller-revision.ts';
 import type { WorkloadKind } from './kind.ts';
+import { progressOf } from './progress.ts';
 import { isObserved, projectWorkload, type RawObject, rawObject } from './raw.ts';
 
 const KIND = { apiVersion: 'apps/v1', kind: 'StatefulSet', resource: 'statefulsets' } as const;
@@ -13,7 +15,7 @@ export const statefulSet: WorkloadKind = {
   revisions: CONTROLLER_REVISIONS,
   project(value) {
     const raw = rawObject(value);
-    return raw && { ...projectWorkload(raw, KIND), inUse: inUse(raw) };
+    return raw && { ...projectWorkload(raw, KIND), inUse: inUse(raw), progress: progress(raw) };
   },
   projectRevision: (value) => projectControllerRevision(value, KIND),
 };
@@ -29,4 +31,15 @@ function inUse(raw: RawObject): readonly string[] | undefined {
   if (!isObserved(raw) || counted !== replicas) return undefined;
   const isThrough = raw.spec?.updateStrategy?.type === 'OnDelete' && updatedReplicas === replicas;
   return isThrough ? [updateRevision] : [currentRevision, updateRevision];
+}
+
+// As StatefulSetStatusViewer in k8s.io/kubectl/pkg/polymorphichelpers; pods below the partition, and with OnDelete those that
+// nobody has deleted, keep the old template for as long as a person wants.
+function progress(raw: RawObject): Progress {
+  const { updateStrategy, replicas: desired = 1 } = raw.spec ?? {};
+  const { updatedReplicas = 0, readyReplicas = 0 } = raw.status ?? {};
+  const kept = updateStrategy?.rollingUpdate?.partition ?? 0;
+  const isOnDelete = updateStrategy?.type === 'OnDelete';
+  const isThrough = readyReplicas >= desired && (isOnDelete || updatedReplicas >= desired - kept);
+  return progressOf(raw, { isThrough, updated: updatedReplicas, desired });
 }

@@ -125,6 +125,7 @@ export function aWorkload({
     bookkeeping: {},
     claims: [],
     inUse: [],
+    progress: { state: 'Complete', updated: 1, desired: 1 },
     reloader: undefined,
     cause: undefined,
     ownCause: undefined,

@@ -206,9 +206,9 @@ export class Scenario {
     return this.audited(isWrite);
   }
 
-  /** Writes of the controller, but for Events. */
+  /** Writes of the controller, but for what only shows how things stand: Events and ConfigRollouts. */
   changes(): Json[] {
-    return this.writes().filter(({ objectRef }) => objectRef.resource !== 'events');
+    return this.writes().filter(({ objectRef }) => !['events', 'configrollouts'].includes(objectRef.resource));
   }
 
   /** Waits until the controller has asked nothing of this namespace for a while; gives the number of its writes so far. */

@@ -29,8 +29,20 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     '@kubernetes/client-node',
     'node:*',
   ],
-  server: ['server', 'app', 'core', 'runtime', 'node:*', '@peculiar/x509', 'reflect-metadata'],
-  cli: ['cli', 'core', 'workloads', 'app', 'runtime', 'commander', 'yaml', 'fast-json-patch', 'node:*'],
+  server: ['server', 'app', 'core', 'runtime', 'node:*', '@peculiar/x509', 'reflect-metadata', 'prom-client'],
+  cli: [
+    'cli',
+    'core',
+    'workloads',
+    'app',
+    'runtime',
+    'commander',
+    'diff',
+    'fast-json-patch',
+    'picocolors',
+    'yaml',
+    'node:*',
+  ],
 };
 
 /** Where the command line is put together: the client behind the ports of its commands. */

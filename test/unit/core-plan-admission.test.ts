@@ -46,6 +46,7 @@ function admitted(asked: Raw, replaced?: Raw, observed: Partial<AdmissionObserva
     revisions: [],
     pins: PINS,
     hold: false,
+    paused: false,
     mayBeUndo: false,
     ...observed,
   });

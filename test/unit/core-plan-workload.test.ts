@@ -5,6 +5,7 @@ import type { Action, EventAction } from '../../controller/core/actions.ts';
 import type { Pacing } from '../../controller/core/pacing.ts';
 import { freshPacing, settleMsLeft, takeToken, throttleMs } from '../../controller/core/pacing.ts';
 import { planWorkload, type WorkloadObservation } from '../../controller/core/plan-workload.ts';
+import { NO_POLICY } from '../../controller/core/policy.ts';
 import {
   aDeployment,
   aRevision,
@@ -36,6 +37,7 @@ const plan = (overrides: Partial<WorkloadObservation> = {}) =>
     sources: [aSource()],
     revisions: [],
     pins: PINS,
+    policy: NO_POLICY,
     pacing: freshPacing(NOON),
     settleMs: 1000,
     now: NOON,
@@ -44,6 +46,7 @@ const plan = (overrides: Partial<WorkloadObservation> = {}) =>
 const empty: Pacing = {
   bucket: { tokens: 0, at: NOON },
   pendingSince: undefined,
+  rolledAt: undefined,
   slowed: false,
   awaitsSnapshot: false,
 };

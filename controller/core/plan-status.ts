@@ -1,0 +1,81 @@
+// One workload's ConfigRollout: made when it is missing, and kept up. Nothing is written that is there already.
+
+import { isDeepStrictEqual } from 'node:util';
+import { type Action, NOTHING, type Plan } from './actions.ts';
+import { API_VERSION, MANAGED_BY_LABEL, MANAGED_LABEL, MANAGER } from './names.ts';
+import { type ConfigRollout, configRolloutName, NO_POLICY } from './policy.ts';
+import { ownerReference } from './snapshot.ts';
+import { type StatusObservation, statusOf } from './status.ts';
+import { refOf, type Workload } from './types.ts';
+
+export type ConfigRolloutObservation = Omit<StatusObservation, 'policy' | 'before' | 'generation'> & {
+  /** Undefined: there is none. */
+  readonly configRollout: ConfigRollout | undefined;
+};
+
+/** As it is created: the rest of its spec is the schema's defaults, or a person's. */
+export interface ConfigRolloutManifest {
+  readonly apiVersion: string;
+  readonly kind: 'ConfigRollout';
+  readonly metadata: {
+    readonly namespace: string;
+    readonly name: string;
+    readonly labels: Readonly<Record<string, string>>;
+    readonly ownerReferences: readonly ReturnType<typeof ownerReference>[];
+  };
+  readonly spec: { readonly workload: { readonly kind: string; readonly name: string } };
+}
+
+/** What to do about the ConfigRollout of one workload. */
+export function planStatus(observed: ConfigRolloutObservation): Plan {
+  const { workload, sources, configRollout } = observed;
+  if (workload.deleting) return NOTHING;
+  if (configRollout === undefined) {
+    const isManaged = sources.length > 0 && !['none', undefined].includes(workload.labels[MANAGED_LABEL]);
+    return isManaged ? { actions: [create(workload)] } : NOTHING;
+  }
+  if (configRollout.deleting) return NOTHING;
+  const { generation, status: before, policy = NO_POLICY } = configRollout;
+  const status = statusOf({ ...observed, policy, before, generation });
+  if (isDeepStrictEqual(status, before)) return NOTHING;
+  const target = refOf({ ...configRollout, apiVersion: API_VERSION, kind: 'ConfigRollout' });
+  return {
+    actions: [
+      {
+        type: 'WriteStatus',
+        target,
+        resourceVersion: configRollout.resourceVersion,
+        status,
+        why: `${reasonOf(before)} → ${reasonOf(status)}`,
+      },
+    ],
+  };
+}
+
+/** Also for `kubectl config-rollout pause`, where the controller has made none yet. */
+export function configRolloutManifest(workload: Workload): ConfigRolloutManifest {
+  const { namespace, kind, name } = workload;
+  return {
+    apiVersion: API_VERSION,
+    kind: 'ConfigRollout',
+    metadata: {
+      namespace,
+      name: configRolloutName(workload),
+      labels: { [MANAGED_BY_LABEL]: MANAGER },
+      ownerReferences: [ownerReference(workload)],
+    },
+    spec: { workload: { kind, name } },
+  };
+}
+
+function create(workload: Workload): Action {
+  return {
+    type: 'CreateConfigRollout',
+    manifest: configRolloutManifest(workload),
+    why: 'where people say how its config rolls out, and see how it stands',
+  };
+}
+
+function reasonOf(status: ConfigRollout['status']): string {
+  return status?.conditions?.find(({ type }) => type === 'Ready')?.reason ?? 'unknown';
+}

@@ -1,0 +1,143 @@
+// How the config of one workload stands: what its ConfigRollout shows, and `kubectl config-rollout status`. Derived from the
+// labels, the template and the sources; what it says decides nothing, but for `lastRollout.time`.
+
+import type { ConfigRolloutStatus } from './config-rollout.ts';
+import { type Pins, pinOf, referencesTo, type SourceView } from './decide.ts';
+import { sameTemplate } from './history.ts';
+import { readRolled } from './names.ts';
+import { missedDeadline, wasTakenBack } from './plan-rollback.ts';
+import type { Policy } from './policy.ts';
+import { conditionsOf, type Verdict } from './status-conditions.ts';
+import type { Revision, SourceKind, Workload } from './types.ts';
+
+export type SourceStatus = NonNullable<ConfigRolloutStatus['sources']>[number];
+export type LastRollout = NonNullable<ConfigRolloutStatus['lastRollout']>;
+
+export interface StatusObservation {
+  readonly workload: Workload;
+  readonly sources: readonly SourceView[];
+  readonly revisions: readonly Revision[];
+  readonly pins: Pins;
+  readonly policy: Policy;
+  /** What was said before; undefined: nothing yet. */
+  readonly before: ConfigRolloutStatus | undefined;
+  /** The generation of the ConfigRollout; undefined where there is none. */
+  readonly generation: number | undefined;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/** The same world twice gives the same status, times included. */
+export function statusOf(observed: StatusObservation): ConfigRolloutStatus {
+  const { workload, generation, before, now } = observed;
+  const lastRollout = lastRolloutOf(observed);
+  const sources = sourcesOf(observed, lastRollout?.outcome);
+  const verdict: Verdict = {
+    sources,
+    outcome: lastRollout?.outcome,
+    takenBack: wasTakenBack(workload),
+    missing: missingSnapshots(observed),
+  };
+  return {
+    ...(generation !== undefined && { observedGeneration: generation }),
+    conditions: conditionsOf(verdict, generation, before?.conditions ?? [], timeOf(now)),
+    sources,
+    ...(lastRollout && { lastRollout }),
+  };
+}
+
+function mountedSources({ workload, sources, pins }: StatusObservation): SourceView[] {
+  return sources.filter((source) => referencesTo(workload.references, source, pins).length > 0);
+}
+
+/** Those that the template mentions, in a fixed order. */
+function sourcesOf(observed: StatusObservation, outcome: LastRollout['outcome'] | undefined): SourceStatus[] {
+  const { workload, pins } = observed;
+  return mountedSources(observed)
+    .map((source): SourceStatus => {
+      const rolled = rolledHash(workload, source);
+      const mounted = referencesTo(workload.references, source, pins).find((each) => pinOf(pins, each));
+      return {
+        kind: source.kind,
+        name: source.name,
+        ...(source.hash !== undefined && { hash: source.hash }),
+        ...(rolled !== undefined && { rolledHash: rolled }),
+        ...(mounted && { snapshot: mounted.name }),
+        state: stateOf(observed, source, outcome),
+      };
+    })
+    .sort((a, b) => compare(a.kind, b.kind) || compare(a.name, b.name));
+}
+
+function stateOf(
+  { workload, pins, policy }: StatusObservation,
+  source: SourceView,
+  outcome: LastRollout['outcome'] | undefined,
+): SourceStatus['state'] {
+  const mounted = referencesTo(workload.references, source, pins).map((each) => pinOf(pins, each));
+  const { hash } = source;
+  if (hash !== undefined && mounted.every((pin) => pin?.hash === hash)) {
+    return outcome === 'Failed' ? 'Failed' : 'Current';
+  }
+  const isRaw = mounted.some((pin) => pin === undefined);
+  if (rolledHash(workload, source) === hash && !isRaw) return 'RolledBack';
+  return policy.paused ? 'Paused' : 'Pending';
+}
+
+/** What was rolled out last, and how far it is. From the outcome on that ended it, it stays what it was. */
+function lastRolloutOf(observed: StatusObservation): LastRollout | undefined {
+  const { workload, before, now } = observed;
+  const changed = mountedSources(observed).flatMap((source) => {
+    const { kind, name } = source;
+    const to = rolledHash(workload, source);
+    const from = before?.sources?.find((each) => each.kind === kind && each.name === name)?.rolledHash;
+    return to === undefined || to === from ? [] : [{ kind, name, ...(from !== undefined && { from }), to }];
+  });
+  const known = before?.lastRollout;
+  if (changed.length === 0 && known === undefined) return undefined;
+  const cause = causeOf(observed);
+  const rollout =
+    changed.length === 0 && known
+      ? known
+      : { time: timeOf(now), outcome: 'Progressing' as const, ...(cause !== undefined && { cause }), sources: changed };
+  return { ...rollout, outcome: outcomeOf(observed, rollout) };
+}
+
+function outcomeOf(observed: StatusObservation, { outcome, time }: LastRollout): LastRollout['outcome'] {
+  const { workload, pins, policy } = observed;
+  const wentBack = mountedSources(observed).some((source) =>
+    referencesTo(workload.references, source, pins).some(
+      (each) => (pinOf(pins, each)?.hash ?? source.hash) !== rolledHash(workload, source),
+    ),
+  );
+  if (wentBack) return 'RolledBack';
+  // Done is done: a workload that is scaled up, or whose pods fail later, rolls out no config.
+  if (outcome === 'Complete' || workload.progress.state === 'Complete') return 'Complete';
+  return missedDeadline(workload, { ...policy, lastRolloutAt: Date.parse(time) }) ? 'Failed' : 'Progressing';
+}
+
+// On the workload until its revision carries it.
+function causeOf({ workload, revisions }: StatusObservation): string | undefined {
+  return workload.cause ?? revisions.find((revision) => sameTemplate(revision, workload))?.cause;
+}
+
+function missingSnapshots({ workload, pins }: StatusObservation): string[] {
+  const missing = workload.references.filter((each) => pinOf(pins, each)?.exists === false);
+  return [...new Set(missing.map(({ kind, name }) => `${kind.toLowerCase()}/${name}`))];
+}
+
+function rolledHash(
+  { labels }: Workload,
+  { kind, name, recorded }: { readonly kind: SourceKind; readonly name: string; readonly recorded: string | undefined },
+): string | undefined {
+  return readRolled(labels, kind, name)?.hash ?? recorded;
+}
+
+/** RFC 3339, to the second, as Kubernetes writes times. */
+function timeOf(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
+}
