@@ -26,11 +26,20 @@ export function dryRun(print: (line: string) => void): Apply {
   };
 }
 
-export function applyTo(port: ClusterPort, world: World, index: ContentIndex, now: () => number, log: Log): Apply {
+/** `onAction` hears of each action that was carried out. */
+export function applyTo(
+  port: ClusterPort,
+  world: World,
+  index: ContentIndex,
+  now: () => number,
+  log: Log,
+  onAction: (action: Action) => void = () => undefined,
+): Apply {
   const applier = new Applier(port, world, index, now);
   return async (key, plan) => {
     for (const action of plan.actions) {
       if (!(await applier.carryOut(action))) continue;
+      onAction(action);
       const line = report(action);
       if (line) log('info', line.message, { key, ...line.fields });
     }

@@ -2,7 +2,7 @@
 // reconcile them.
 
 import { objectKey } from '../core/types.ts';
-import { runController } from '../runtime/controller.ts';
+import { type ControllerObserver, runController } from '../runtime/controller.ts';
 import { messageOf } from '../runtime/failure.ts';
 import type { Log } from '../runtime/log.ts';
 import type { WorkQueue } from '../runtime/work-queue.ts';
@@ -14,13 +14,30 @@ import type { World } from './world.ts';
 // Two looks that wait for each other must not turn into a hot loop when neither gets on.
 const SECOND_LOOK_MS = 200;
 
+export interface ControllersOptions {
+  /** Of each controller. */
+  readonly concurrency: number;
+  /** Gives who hears of the runs of a controller. */
+  readonly observe?: (controller: string) => ControllerObserver;
+  readonly log: Log;
+  readonly stop: AbortSignal;
+}
+
 /** Runs until `stop` aborts and the work under way has ended. Start it when the caches are complete. */
 export async function runControllers(
   { world, queues, reconciler }: { world: World; queues: Queues; reconciler: Reconciler },
-  { concurrency, log, stop }: { concurrency: number; log: Log; stop: AbortSignal },
+  { concurrency, observe, log, stop }: ControllersOptions,
 ): Promise<void> {
   const run = (name: string, queue: WorkQueue, reconcile: (key: string) => Promise<{ requeueAfterMs?: number }>) =>
-    runController({ name, queue, concurrency, reconcile, log, onError: reporter(name, log) });
+    runController({
+      name,
+      queue,
+      concurrency,
+      reconcile,
+      log,
+      onError: reporter(name, log),
+      ...(observe && { observer: observe(name) }),
+    });
   const shutDown = () => {
     // What is under way ends; the rest is found again at the next start.
     for (const queue of Object.values(queues)) queue.shutDown({ discard: true });

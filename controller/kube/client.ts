@@ -6,11 +6,12 @@ import type { RequestOptions as HttpsOptions } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { childAbort } from '../runtime/abort.ts';
 import { AgentPool, TLS_MATERIAL } from '../runtime/agent-pool.ts';
-import { messageOf } from '../runtime/failure.ts';
+import { messageOf, statusOf } from '../runtime/failure.ts';
 import { readText, send } from '../runtime/http-exchange.ts';
 import { httpListWatch, type ListWatchOptions, type Transport } from '../runtime/http-list-watch.ts';
 import { JsonLineError, jsonLines } from '../runtime/json-lines.ts';
 import type { ListWatch } from '../runtime/list-watch.ts';
+import type { RequestEnd } from '../runtime/request-end.ts';
 import {
   ApiError,
   type Asked,
@@ -19,6 +20,7 @@ import {
   errorFromNetwork,
   errorFromTimeout,
 } from './api-error.ts';
+import { bodyHeaders, decode } from './bodies.ts';
 import { warningTexts } from './warnings.ts';
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -44,6 +46,7 @@ export interface KubeClientOptions {
   readonly headers?: Readonly<Record<string, string | string[]>>;
   /** Hears what the server warns of, with answers of every status; not de-duplicated. */
   readonly onWarning?: (text: string) => void;
+  readonly onRequest?: (end: RequestEnd) => void;
 }
 
 interface Credentials {
@@ -61,6 +64,7 @@ export class KubeClient {
   readonly #config: KubeConfig;
   readonly #options: KubeClientOptions;
   readonly #server: string;
+  readonly #host: string;
   readonly #pool = new AgentPool();
   #credentials: Promise<Credentials> | undefined;
   #credentialsUntil = 0;
@@ -73,6 +77,7 @@ export class KubeClient {
     this.#options = options;
     // May hold a path of its own, behind a management proxy.
     this.#server = cluster.server.replace(/\/+$/, '');
+    this.#host = URL.parse(this.#server)?.host ?? '';
   }
 
   /**
@@ -88,13 +93,18 @@ export class KubeClient {
     const child = childAbort(options.signal);
     const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     const timer = setTimeout(() => child.abort(errorFromTimeout(asked, timeoutMs)), timeoutMs);
+    const startedAt = performance.now();
     try {
       // API servers compress large answers to reads; a watch is never compressed.
       const encoding = method === 'GET' ? { 'accept-encoding': 'gzip' } : {};
       const response = await this.#send(asked, options, encoding, child.signal);
-      return decode(asked, response, await readText(response)) as T;
+      const answer = decode(asked, response, await readText(response)) as T;
+      this.#tellEnd(method, response.statusCode, startedAt);
+      return answer;
     } catch (error) {
-      throw this.#translate(asked, error, child.signal);
+      const translated = this.#translate(asked, error, child.signal);
+      this.#tellEnd(method, statusOf(translated), startedAt);
+      throw translated;
     } finally {
       clearTimeout(timer);
       child.unlink();
@@ -110,13 +120,17 @@ export class KubeClient {
     const child = childAbort(options.signal);
     const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     const timer = setTimeout(() => child.abort(errorFromTimeout(asked, timeoutMs)), timeoutMs);
+    const startedAt = performance.now();
     let response: IncomingMessage | undefined;
     try {
       response = await this.#send(asked, options, {}, child.signal);
       clearTimeout(timer);
+      this.#tellEnd(asked.method, response.statusCode, startedAt);
       yield* jsonLines(response);
     } catch (error) {
-      throw this.#translate(asked, error, child.signal);
+      const translated = this.#translate(asked, error, child.signal);
+      if (response === undefined) this.#tellEnd(asked.method, statusOf(translated), startedAt);
+      throw translated;
     } finally {
       clearTimeout(timer);
       child.unlink();
@@ -178,6 +192,11 @@ export class KubeClient {
     throw errorFromAnswer(asked, { status, retryAfter, text: await readText(response) });
   }
 
+  #tellEnd(method: string, status: number | undefined, startedAt: number): void {
+    const seconds = (performance.now() - startedAt) / 1000;
+    this.#options.onRequest?.({ method, host: this.#host, status: status ?? 0, seconds });
+  }
+
   #tellWarnings({ headersDistinct }: IncomingMessage): void {
     const { onWarning } = this.#options;
     if (onWarning === undefined) return;
@@ -222,19 +241,5 @@ export class KubeClient {
     if (error instanceof ApiError) return error;
     if (error instanceof JsonLineError) return errorFromMalformed(asked, error.message);
     return errorFromNetwork(asked, this.#server, error);
-  }
-}
-
-function bodyHeaders(json: string, contentType: string): Record<string, string> {
-  return { 'content-type': contentType, 'content-length': String(Buffer.byteLength(json)) };
-}
-
-function decode(asked: Asked, response: IncomingMessage, text: string): unknown {
-  if (text === '') return undefined;
-  if (!(response.headers['content-type'] ?? '').includes('json')) return text;
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw errorFromMalformed(asked, `the answer of ${text.length} characters is no JSON`);
   }
 }

@@ -23,13 +23,15 @@ export class EventRecorder {
   readonly #client: KubeClient;
   readonly #instance: string;
   readonly #log: Log;
+  readonly #onSent: (event: EventAction) => void;
   readonly #said = new LRUCache<string, true>({ max: MOST_SAID });
   readonly #waiting: EventAction[] = [];
   #sending: Promise<void> | undefined;
   #sent = 0;
 
   /** @param instance the name of this process, as `kubectl get events -o yaml` shows it. */
-  constructor(client: KubeClient, instance: string, log: Log) {
+  constructor(client: KubeClient, instance: string, log: Log, onSent: (event: EventAction) => void = () => undefined) {
+    this.#onSent = onSent;
     this.#client = client;
     this.#instance = instance;
     this.#log = log;
@@ -76,6 +78,7 @@ export class EventRecorder {
     }
     await this.#client.request('POST', resourcePath(EVENTS, regarding.namespace), { body: this.#body(event, name) });
     if (once) this.#said.set(key, true);
+    this.#onSent(event);
     if (event.severity === 'Warning') this.#log('warn', event.note, { reason: event.reason, object: key });
   }
 

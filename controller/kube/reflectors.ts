@@ -15,6 +15,7 @@ import { resourcePath } from './paths.ts';
 const NAMESPACES: ResourceName = { apiVersion: 'v1', kind: 'Namespace', resource: 'namespaces' };
 
 export interface RunnableReflector {
+  readonly name: string;
   readonly synced: Promise<void>;
   run(signal: AbortSignal): Promise<void>;
 }

@@ -9,6 +9,16 @@ export interface ReconcileResult {
   readonly requeueAfterMs?: number;
 }
 
+/** How a run ended: well, well with a wish to run again later, or with an error. */
+export type RunResult = 'success' | 'requeue_after' | 'error';
+
+/** Hears of each run. Times are monotonic, in seconds. */
+export interface ControllerObserver {
+  started(): void;
+  /** `error` is what a failed run threw. */
+  finished(result: RunResult, seconds: number, error?: unknown): void;
+}
+
 export interface ControllerOptions {
   readonly name: string;
   readonly queue: WorkQueue;
@@ -21,6 +31,7 @@ export interface ControllerOptions {
   readonly signal?: AbortSignal;
   /** Takes over the reporting of a failed run; without it the failure is logged here. */
   readonly onError?: (key: string, error: unknown, retryInMs: number) => void;
+  readonly observer?: ControllerObserver;
   readonly log: Log;
 }
 
@@ -42,12 +53,17 @@ async function work(options: ControllerOptions): Promise<void> {
 }
 
 async function runOnce(key: string, options: ControllerOptions): Promise<void> {
-  const { queue, reconcile, signal } = options;
+  const { queue, reconcile, signal, observer } = options;
+  const startedAt = performance.now();
+  const seconds = () => (performance.now() - startedAt) / 1000;
+  observer?.started();
   try {
     const result = await reconcile(key, signal);
     queue.forget(key);
     if (result?.requeueAfterMs !== undefined) queue.addAfter(key, result.requeueAfterMs);
+    observer?.finished(result?.requeueAfterMs === undefined ? 'success' : 'requeue_after', seconds());
   } catch (error) {
+    observer?.finished('error', seconds(), error);
     reportFailure(key, error, queue.addRateLimited(key, retryAfterOf(error)), options);
   }
 }

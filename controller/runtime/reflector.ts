@@ -85,6 +85,10 @@ export class Reflector<T extends Stored> {
     this.#markSynced = resolve;
   }
 
+  get name(): string {
+    return this.#options.name;
+  }
+
   /** Runs until the signal aborts; then resolves. Never rejects. Call once. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {

@@ -9,6 +9,26 @@ const DEFAULT_BACKOFF: BackoffOptions = { minimumMs: 5, maximumMs: 300_000 };
 /** A server's minimum is stretched by up to this share: keys refused together must not come back together. */
 const MINIMUM_SPREAD = 0.1;
 
+/** Hears what happens in a queue. Times are monotonic, in seconds. */
+export interface QueueObserver {
+  /** A key is to run, or to run once more; not again while that is still to come. */
+  added(): void;
+  /** A worker took a key that had been ready for so long. */
+  started(waitedSeconds: number): void;
+  finished(ranSeconds: number): void;
+  /** A key failed, and is going to be added again. */
+  retried(): void;
+}
+
+/** What is in a queue at one moment. */
+export interface QueueState {
+  /** Keys to run: ready, or to run again after the run under way; not those that are delayed. */
+  readonly depth: number;
+  /** What the running keys have run so far, together. */
+  readonly unfinishedSeconds: number;
+  readonly longestSeconds: number;
+}
+
 interface Delayed {
   readonly dueAt: number;
   readonly timer: ReturnType<typeof setTimeout>;
@@ -19,15 +39,17 @@ export class WorkQueue {
   /** FIFO from #head on; an array, because taking the first of a large Set walks over its deleted slots. */
   #fifo: string[] = [];
   #head = 0;
-  /** The keys in the FIFO. */
-  readonly #ready = new Set<string>();
-  readonly #running = new Set<string>();
+  /** The keys in the FIFO, and since when. */
+  readonly #ready = new Map<string, number>();
+  /** Since when. */
+  readonly #running = new Map<string, number>();
   /** Keys that changed while they ran. */
   readonly #again = new Set<string>();
   readonly #delayed = new Map<string, Delayed>();
   readonly #attempts = new Map<string, number>();
   #waiting: ((key: string | undefined) => void)[] = [];
   #isShutDown = false;
+  #observer: QueueObserver | undefined;
 
   constructor(backoff: BackoffOptions = DEFAULT_BACKOFF) {
     this.#backoff = backoff;
@@ -38,12 +60,35 @@ export class WorkQueue {
     return this.#ready.size;
   }
 
+  /** Sets who hears what happens; before the first key comes, or its times are wrong. */
+  observe(observer: QueueObserver): void {
+    this.#observer = observer;
+  }
+
+  /** Costs as much as keys are running; of a queue that is not observed, the times mean nothing. */
+  state(): QueueState {
+    const now = this.#now();
+    let unfinished = 0;
+    let longest = 0;
+    for (const since of this.#running.values()) {
+      unfinished += now - since;
+      longest = Math.max(longest, now - since);
+    }
+    return {
+      depth: this.#ready.size + this.#again.size,
+      unfinishedSeconds: unfinished / 1000,
+      longestSeconds: longest / 1000,
+    };
+  }
+
   /**
    * Makes the key ready now; once, however often it is added. A delayed add of the same key stays: it stands for a
    * deadline of its own, and one idle run costs less than a missed deadline.
    */
   add(key: string): void {
     if (this.#isShutDown) return;
+    if (this.#again.has(key) || this.#ready.has(key)) return;
+    this.#observer?.added();
     if (this.#running.has(key)) this.#again.add(key);
     else this.#enqueue(key);
   }
@@ -72,6 +117,7 @@ export class WorkQueue {
   addRateLimited(key: string, minimumMs = 0): number {
     const attempt = this.retries(key);
     this.#attempts.set(key, attempt + 1);
+    this.#observer?.retried();
     const random = this.#backoff.random ?? Math.random;
     const delay = Math.max(backoffMs(attempt, this.#backoff), minimumMs * (1 + MINIMUM_SPREAD * random()));
     this.addAfter(key, delay);
@@ -97,7 +143,9 @@ export class WorkQueue {
 
   /** Every key from `get` must be returned here, also after an error. */
   done(key: string): void {
+    const since = this.#running.get(key);
     this.#running.delete(key);
+    if (since !== undefined) this.#observer?.finished((this.#now() - since) / 1000);
     if (this.#again.delete(key)) this.#enqueue(key);
   }
 
@@ -122,8 +170,7 @@ export class WorkQueue {
   }
 
   #enqueue(key: string): void {
-    if (this.#ready.has(key)) return;
-    this.#ready.add(key);
+    this.#ready.set(key, this.#now());
     this.#fifo.push(key);
     const resolve = this.#waiting.shift();
     if (resolve !== undefined) resolve(this.#take());
@@ -137,8 +184,15 @@ export class WorkQueue {
       this.#fifo = this.#fifo.slice(this.#head);
       this.#head = 0;
     }
+    const now = this.#now();
+    this.#observer?.started((now - (this.#ready.get(key) ?? now)) / 1000);
     this.#ready.delete(key);
-    this.#running.add(key);
+    this.#running.set(key, now);
     return key;
+  }
+
+  // Nobody asks for times that nobody hears.
+  #now(): number {
+    return this.#observer === undefined ? 0 : performance.now();
   }
 }

@@ -9,9 +9,21 @@ import { messageOf } from '../runtime/failure.ts';
 import type { Log } from '../runtime/log.ts';
 import { BadReview, readReview, writeReview } from './review.ts';
 
+/** `late`, `error`: let through as it was, for want of an answer in time, or of one at all. */
+export type AdmissionResult = 'allowed' | 'patched' | 'denied' | 'error' | 'late';
+
+/** One question that was answered. */
+export interface AdmissionEnd {
+  /** One of those in `handlers`. */
+  readonly path: string;
+  readonly result: AdmissionResult;
+  readonly seconds: number;
+}
+
 export interface AdmissionServerOptions {
   /** Path → who answers there. */
   readonly handlers: Readonly<Record<string, Admit>>;
+  readonly onAnswer?: ((end: AdmissionEnd) => void) | undefined;
   readonly log: Log;
 }
 
@@ -26,13 +38,15 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 
 export class AdmissionServer {
   readonly #handlers: AdmissionServerOptions['handlers'];
+  readonly #onAnswer: AdmissionServerOptions['onAnswer'];
   readonly #log: Log;
   readonly #server: https.Server;
   readonly #connections = new Set<Socket>();
   #isStopping = false;
 
-  constructor({ handlers, log }: AdmissionServerOptions) {
+  constructor({ handlers, onAnswer, log }: AdmissionServerOptions) {
     this.#handlers = handlers;
+    this.#onAnswer = onAnswer;
     this.#log = log;
     const timeouts = { keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: RECEIVE_MS, headersTimeout: RECEIVE_MS };
     this.#server = https.createServer({ minVersion: 'TLSv1.2', ...timeouts }, (request, response) => {
@@ -81,6 +95,7 @@ export class AdmissionServer {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const startedAt = performance.now();
     // A connection that is kept would outlast a server that stops.
     const send = (status: number, text: string, headers: Headers = {}) =>
       write(response, status, text, this.#isStopping ? { ...headers, connection: 'close' } : headers);
@@ -95,26 +110,27 @@ export class AdmissionServer {
     }
     try {
       const asked = readReview(body);
-      const answer = await this.#answer(admit, asked, timeoutOf(url));
+      const { answer, result } = await this.#answer(admit, asked, timeoutOf(url));
       send(200, writeReview(asked.uid, answer), { 'content-type': 'application/json' });
+      this.#onAnswer?.({ path: url.pathname, result, seconds: (performance.now() - startedAt) / 1000 });
     } catch (error) {
       if (!(error instanceof BadReview)) throw error;
       send(400, error.message);
     }
   }
 
-  async #answer(admit: Admit, asked: Parameters<Admit>[0], timeoutMs: number): Promise<AdmissionAnswer> {
+  async #answer(admit: Admit, asked: Parameters<Admit>[0], timeoutMs: number): Promise<Outcome> {
     const what = keyOf(asked);
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<AdmissionAnswer>((resolve) => {
+    const late = new Promise<Outcome>((resolve) => {
       timer = setTimeout(() => {
         this.#log('warn', `admission of ${what} took longer than ${timeoutMs} ms; let through as it was`);
-        resolve(unpinned('was busy'));
+        resolve({ answer: unpinned('was busy'), result: 'late' });
       }, timeoutMs);
     });
-    const inTime = (async () => admit(asked))().catch((error: unknown) => {
+    const inTime = (async () => decided(await admit(asked)))().catch((error: unknown): Outcome => {
       this.#log('error', `admission of ${what}: ${messageOf(error)}; let through as it was`);
-      return unpinned('failed');
+      return { answer: unpinned('failed'), result: 'error' };
     });
     try {
       return await Promise.race([inTime, late]);
@@ -122,6 +138,16 @@ export class AdmissionServer {
       clearTimeout(timer);
     }
   }
+}
+
+interface Outcome {
+  readonly answer: AdmissionAnswer;
+  readonly result: AdmissionResult;
+}
+
+function decided(answer: AdmissionAnswer): Outcome {
+  if (answer.refusal !== undefined) return { answer, result: 'denied' };
+  return { answer, result: (answer.operations ?? []).length > 0 ? 'patched' : 'allowed' };
 }
 
 function unpinned(why: string): AdmissionAnswer {

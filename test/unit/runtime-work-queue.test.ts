@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type ControllerOptions, runController } from '../../controller/runtime/controller.ts';
 import { WorkQueue } from '../../controller/runtime/work-queue.ts';
@@ -107,6 +107,128 @@ describe('a queue', () => {
     queue.shutDown();
     expect(await Promise.all(waiting)).toEqual([undefined, undefined]);
   });
+});
+
+describe('an observer of a queue', () => {
+  /** In ms. */
+  let now: number;
+  let heard: string[];
+  let queue: WorkQueue;
+  beforeEach(() => {
+    now = 1_000_000;
+    jest.spyOn(performance, 'now').mockImplementation(() => now);
+    heard = [];
+    queue = new WorkQueue({ minimumMs: 5, maximumMs: 10, random: () => 0 });
+    queue.observe({
+      added: () => heard.push('added'),
+      started: (waited) => heard.push(`started after ${waited}`),
+      finished: (ran) => heard.push(`finished after ${ran}`),
+      retried: () => heard.push('retried'),
+    });
+  });
+  afterEach(() => {
+    jest.restoreAllMocks();
+    queue.shutDown({ discard: true });
+  });
+
+  test('hears of a key once, however often it is added while it waits', () => {
+    for (const key of ['a', 'a', 'b', 'a']) queue.add(key);
+    expect(heard).toEqual(['added', 'added']);
+    expect(queue.state().depth).toBe(2);
+  });
+
+  test('hears once more of a key that changes while it runs, however often', async () => {
+    queue.add('a');
+    await queue.get();
+    for (let i = 0; i < 3; i++) queue.add('a');
+    expect(heard).toEqual(['added', 'started after 0', 'added']);
+    expect(queue.state().depth).toBe(1);
+    queue.done('a');
+    expect(queue.state().depth).toBe(1);
+  });
+
+  test('hears of a delayed key when it is due', async () => {
+    queue.addAfter('a', 20);
+    expect(heard).toEqual([]);
+    expect(queue.state().depth).toBe(0);
+    await queue.get();
+    expect(heard).toEqual(['added', 'started after 0']);
+  });
+
+  test('hears how long a key was ready, from the first time that it was added', async () => {
+    queue.add('a');
+    now += 1500;
+    queue.add('a');
+    now += 500;
+    await queue.get();
+    expect(heard.at(-1)).toBe('started after 2');
+  });
+
+  test('hears how long a key that changed while it ran was ready, not how long it ran', async () => {
+    queue.add('a');
+    await queue.get();
+    queue.add('a');
+    now += 4000;
+    queue.done('a');
+    now += 1000;
+    await queue.get();
+    expect(heard).toEqual(['added', 'started after 0', 'added', 'finished after 4', 'started after 1']);
+  });
+
+  test('hears that a worker that waited took a key at once', async () => {
+    const waiting = queue.get();
+    now += 5000;
+    queue.add('a');
+    await waiting;
+    expect(heard).toEqual(['added', 'started after 0']);
+  });
+
+  test('hears of retries, but not of wishes to run again', () => {
+    queue.addAfter('a', 1000);
+    queue.addRateLimited('b');
+    queue.addRateLimited('b');
+    expect(heard).toEqual(['retried', 'retried']);
+  });
+
+  test('can ask what runs, and for how long', async () => {
+    expect(queue.state()).toEqual({ depth: 0, unfinishedSeconds: 0, longestSeconds: 0 });
+    queue.add('a');
+    await queue.get();
+    now += 3000;
+    queue.add('b');
+    queue.add('c');
+    await queue.get();
+    now += 1000;
+    expect(queue.state()).toEqual({ depth: 1, unfinishedSeconds: 5, longestSeconds: 4 });
+    queue.done('a');
+    expect(queue.state()).toEqual({ depth: 1, unfinishedSeconds: 1, longestSeconds: 1 });
+    queue.done('b');
+    expect(queue.state()).toEqual({ depth: 1, unfinishedSeconds: 0, longestSeconds: 0 });
+  });
+
+  test('sees nothing left in a queue that was shut down with discard, and hears of no key that comes later', async () => {
+    for (const key of ['a', 'b']) queue.add(key);
+    await queue.get();
+    queue.add('a');
+    queue.shutDown({ discard: true });
+    queue.add('c');
+    expect(queue.state().depth).toBe(0);
+    expect(heard.filter((what) => what === 'added')).toHaveLength(3);
+  });
+
+  test('hears of no end that had no beginning', () => {
+    queue.done('a');
+    expect(heard).toEqual([]);
+  });
+});
+
+test('a queue that nobody observes asks for no time', async () => {
+  const clock = jest.spyOn(performance, 'now');
+  const queue = new WorkQueue();
+  queue.add('a');
+  queue.done((await queue.get()) ?? '');
+  expect(clock).not.toHaveBeenCalled();
+  jest.restoreAllMocks();
 });
 
 test('no key is lost and none runs beside itself, whatever the order of events', async () => {
@@ -242,6 +364,31 @@ describe('the worker loop', () => {
     queue.add('a');
     await finished;
     expect(runs).toBe(3);
+  });
+
+  test('tells its observer how each run ended', async () => {
+    const queue = new WorkQueue({ minimumMs: 1, maximumMs: 1 });
+    const heard: unknown[] = [];
+    const failure = new Error('no');
+    const outcomes = [() => Promise.reject(failure), async () => ({ requeueAfterMs: 1 }), async () => undefined];
+    const finished = start({
+      queue,
+      reconcile: async () => {
+        const outcome = outcomes.shift();
+        if (outcomes.length === 0) queue.shutDown();
+        return outcome?.();
+      },
+      observer: {
+        started: () => heard.push('started'),
+        finished: (result, seconds, error) => {
+          expect(seconds).toBeGreaterThanOrEqual(0);
+          heard.push(error === undefined ? result : [result, error]);
+        },
+      },
+    });
+    queue.add('a');
+    await finished;
+    expect(heard).toEqual(['started', ['error', failure], 'started', 'requeue_after', 'started', 'success']);
   });
 
   test('survives a reporter that throws, and logs both errors', async () => {
