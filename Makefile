@@ -1,15 +1,15 @@
 # Every task of the project. The machine needs git, Node 20 or newer, npm and make; what else a task needs, it installs.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test build verify test-unit test-integration bench-admission format generate cluster-up cluster-down clean
+.PHONY: help demo test build verify test-unit test-integration test-e2e image bench-admission format generate sbom krew cluster-up cluster-down clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: build ## Show the main job, narrated, on a real cluster that comes and goes with it
 	@npm run -s demo
 
-test: verify test-unit test-integration ## Run everything: checks, unit tests, scenarios on a real cluster
+test: verify test-unit test-integration test-e2e ## Run everything: checks, unit tests, scenarios on a real cluster, the image in real pods
 
 build: node_modules/.package-lock.json ## Bundle the executables into dist/
 	@npm run -s build
@@ -25,14 +25,26 @@ test-unit: node_modules/.package-lock.json ## Run the fast tests
 test-integration: node_modules/.package-lock.json ## Run the scenarios on a real API server (ARGS='-t undo' selects)
 	@npm run -s integration -- $(ARGS)
 
+test-e2e: node_modules/.package-lock.json ## Install the image from the manifests, as a user would, and see real pods roll out and back
+	@npm run -s e2e -- $(ARGS)
+
+image: build ## Write the controller's image into dist/, without a Docker engine or a registry
+	@npm run -s image -- $(ARGS)
+
 bench-admission: build ## Measure what admission costs (ARGS='--rate 50' changes how)
 	@npm run -s bench:admission -- $(ARGS)
 
 format: node_modules/.package-lock.json ## Format the sources, and mend what lint can mend
 	@npm run -s format
 
-generate: node_modules/.package-lock.json ## Write the generated files: manifests/install.yaml
+generate: node_modules/.package-lock.json ## Write the generated files: install.yaml, the Helm chart's templates, types of the CRD
 	@npm run -s generate
+
+sbom: node_modules/.package-lock.json ## List the npm packages in the bundles, as CycloneDX: dist/sbom.cdx.json
+	@npm exec -- node --no-warnings hack/release.ts sbom
+
+krew: build ## Pack the kubectl plugin for krew into dist/krew/ (BASE_URL=https://… says where it will be)
+	@npm exec -- node --no-warnings hack/release.ts krew
 
 cluster-up: ## Start a real cluster to play with (see hack/cluster --help)
 	@hack/cluster up

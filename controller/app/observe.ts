@@ -7,7 +7,7 @@ import { REASONS, readRolled, sourceLabelValue } from '../core/names.ts';
 import { isExcluded, type OptIn, optIns, type Problem, problemOf } from '../core/opt-in.ts';
 import type { SnapshotObservation } from '../core/plan-snapshot.ts';
 import { awaitsSnapshot, type SourceObservation } from '../core/plan-source.ts';
-import type { ConfigRolloutObservation } from '../core/plan-status.ts';
+import type { Bereft, ConfigRolloutObservation } from '../core/plan-status.ts';
 import type { WorkloadObservation } from '../core/plan-workload.ts';
 import { type ConfigObject, configRef, type ObjectRef, parseKey, type Workload } from '../core/types.ts';
 import type { ContentIndex } from './content-index.ts';
@@ -111,12 +111,14 @@ export class Observer {
     return { workload, sources: views, revisions, pins, policy: this.#world.policyOf(workload), now: this.#now() };
   }
 
-  /** Undefined when there is no such workload, or no ConfigRollouts here, or not yet enough known to speak of. */
-  async status(key: string): Promise<ConfigRolloutObservation | undefined> {
+  /** Undefined when there is nothing to speak of: no ConfigRollouts on this server, or not yet enough known. */
+  async status(key: string): Promise<ConfigRolloutObservation | Bereft | undefined> {
     if (!this.#world.servesConfigRollouts) return undefined;
+    const configRollout = this.#world.configRolloutOf(parseKey(key));
     const observed = await this.workload(key);
-    if (observed === undefined || observed.sources.some(({ hash }) => hash === undefined)) return undefined;
-    return { ...observed, configRollout: this.#world.configRolloutOf(observed.workload) };
+    if (observed === undefined) return configRollout && { workload: undefined, configRollout, now: this.#now() };
+    if (observed.sources.some(({ hash }) => hash === undefined)) return undefined;
+    return { ...observed, configRollout };
   }
 
   /** Undefined when there is no such snapshot, or one that only bears the marks. */

@@ -24,7 +24,7 @@ export interface Settings {
 const EXPLAINED: Partial<Record<FailureKind, { reason: Reason; next: string }>> = {
   Forbidden: {
     reason: REASONS.forbidden,
-    next: 'compare the controller’s ClusterRole with manifests/rbac.yaml, or ask who runs the admission policy',
+    next: 'compare the controller’s ClusterRole with manifests/base/rbac.yaml, or ask who runs the admission policy',
   },
   QuotaExceeded: {
     reason: REASONS.quotaExceeded,

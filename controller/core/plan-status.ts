@@ -2,16 +2,25 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { type Action, NOTHING, type Plan } from './actions.ts';
+import type { ConfigRolloutStatus } from './config-rollout.ts';
 import { API_VERSION, MANAGED_BY_LABEL, MANAGED_LABEL, MANAGER } from './names.ts';
-import { type ConfigRollout, configRolloutName, NO_POLICY } from './policy.ts';
+import { type ConfigRollout, configRolloutName } from './policy.ts';
 import { ownerReference } from './snapshot.ts';
-import { type StatusObservation, statusOf } from './status.ts';
+import { type StatusObservation, statusOf, statusWithout } from './status.ts';
 import { refOf, type Workload } from './types.ts';
 
 export type ConfigRolloutObservation = Omit<StatusObservation, 'policy' | 'before' | 'generation'> & {
   /** Undefined: there is none. */
   readonly configRollout: ConfigRollout | undefined;
 };
+
+/** One that speaks of a workload that does not exist. */
+export interface Bereft {
+  readonly workload: undefined;
+  readonly configRollout: ConfigRollout;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
 
 /** As it is created: the rest of its spec is the schema's defaults, or a person's. */
 export interface ConfigRolloutManifest {
@@ -27,7 +36,8 @@ export interface ConfigRolloutManifest {
 }
 
 /** What to do about the ConfigRollout of one workload. */
-export function planStatus(observed: ConfigRolloutObservation): Plan {
+export function planStatus(observed: ConfigRolloutObservation | Bereft): Plan {
+  if (observed.workload === undefined) return planBereft(observed);
   const { workload, sources, configRollout } = observed;
   if (workload.deleting) return NOTHING;
   if (configRollout === undefined) {
@@ -35,8 +45,19 @@ export function planStatus(observed: ConfigRolloutObservation): Plan {
     return isManaged ? { actions: [create(workload)] } : NOTHING;
   }
   if (configRollout.deleting) return NOTHING;
-  const { generation, status: before, policy = NO_POLICY } = configRollout;
-  const status = statusOf({ ...observed, policy, before, generation });
+  const { generation, status: before, policy } = configRollout;
+  return write(configRollout, statusOf({ ...observed, policy, before, generation }));
+}
+
+// The garbage collector is about to take an owned one.
+function planBereft({ configRollout, now }: Bereft): Plan {
+  const { isOwned, deleting, workload, generation, status: before } = configRollout;
+  if (isOwned || deleting) return NOTHING;
+  return write(configRollout, statusWithout(workload, generation, before, now));
+}
+
+function write(configRollout: ConfigRollout, status: ConfigRolloutStatus): Plan {
+  const { status: before } = configRollout;
   if (isDeepStrictEqual(status, before)) return NOTHING;
   const target = refOf({ ...configRollout, apiVersion: API_VERSION, kind: 'ConfigRollout' });
   return {

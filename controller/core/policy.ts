@@ -30,6 +30,8 @@ export interface ConfigRollout extends Meta {
   readonly workload: ConfigRolloutSpec['workload'];
   readonly policy: Policy;
   readonly status: ConfigRolloutStatus | undefined;
+  /** It goes when its owner goes. */
+  readonly isOwned: boolean;
 }
 
 const NAME_MAX = 253;

@@ -17,6 +17,8 @@ export interface Verdict {
   readonly takenBack: boolean;
   /** Snapshots that the template mounts, and that are gone. */
   readonly missing: readonly string[];
+  /** The workload, when it does not exist. */
+  readonly absent?: string;
 }
 
 /** Conditions that still say the same keep the time of their last transition. */
@@ -39,7 +41,8 @@ export function conditionsOf(
 }
 
 function ready(verdict: Verdict): Said {
-  const { sources, outcome, takenBack } = verdict;
+  const { sources, outcome, takenBack, absent } = verdict;
+  if (absent !== undefined) return no('WorkloadNotFound', `there is no ${absent} in this namespace`);
   if (sources.length === 0) {
     return no('NotManaged', 'no ConfigMap or Secret that its template names is opted in');
   }

@@ -8,7 +8,7 @@ import { readRolled } from './names.ts';
 import { missedDeadline, wasTakenBack } from './plan-rollback.ts';
 import type { Policy } from './policy.ts';
 import { conditionsOf, type Verdict } from './status-conditions.ts';
-import type { Revision, SourceKind, Workload } from './types.ts';
+import { mention, type Revision, type SourceKind, type Workload } from './types.ts';
 
 export type SourceStatus = NonNullable<ConfigRolloutStatus['sources']>[number];
 export type LastRollout = NonNullable<ConfigRolloutStatus['lastRollout']>;
@@ -43,6 +43,27 @@ export function statusOf(observed: StatusObservation): ConfigRolloutStatus {
     conditions: conditionsOf(verdict, generation, before?.conditions ?? [], timeOf(now)),
     sources,
     ...(lastRollout && { lastRollout }),
+  };
+}
+
+/** Of a workload that does not exist. */
+export function statusWithout(
+  workload: { readonly kind: string; readonly name: string },
+  generation: number,
+  before: ConfigRolloutStatus | undefined,
+  now: number,
+): ConfigRolloutStatus {
+  const verdict: Verdict = {
+    sources: [],
+    outcome: undefined,
+    takenBack: false,
+    missing: [],
+    absent: mention(workload),
+  };
+  return {
+    observedGeneration: generation,
+    conditions: conditionsOf(verdict, generation, before?.conditions ?? [], timeOf(now)),
+    sources: [],
   };
 }
 

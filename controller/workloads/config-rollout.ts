@@ -26,5 +26,6 @@ export function projectConfigRollout(value: unknown): ConfigRollout | undefined 
     workload: spec.workload,
     policy: readPolicy(spec, status),
     status,
+    isOwned: (raw.metadata.ownerReferences ?? []).length > 0,
   };
 }

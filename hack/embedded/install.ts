@@ -1,17 +1,19 @@
-// Installs manifests/install.yaml for a controller that runs beside the cluster: all but its Deployment, which names an
-// image that no node here could pull. The Service of its webhook leads to this machine instead of to its pods.
+// Installs the manifests for a controller that runs beside the cluster: all but its Deployment, which names an image that
+// no node here could pull. The Service of its webhook leads to this machine instead of to its pods.
 
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseAllDocuments, stringify } from 'yaml';
+import { stringify } from 'yaml';
+import { manifestsWith } from '../kustomize.ts';
 import { hostAddress } from './host-address.ts';
 import { kubectlEnvironment } from './kubectl.ts';
-import { repositoryRoot } from './paths.ts';
 import { freePorts } from './ports.ts';
 import { makeServiceAccountKubeconfig } from './service-account.ts';
 
 const NAME = 'config-rollout';
+// The first with policy/v1, and with rules in CEL that are checked.
+const NEW_SERVER = 25;
 
 export interface Installed {
   /** What kubectl printed. */
@@ -25,8 +27,7 @@ export interface Installed {
 /** Can be repeated: the webhook is then expected at another port. */
 export async function installRules(kubectl: string, admin: string, dataDir: string): Promise<Installed> {
   const { webhook } = await freePorts('webhook');
-  const install = readFileSync(join(repositoryRoot, 'manifests/install.yaml'), 'utf8');
-  const manifests = parseAllDocuments(install).map((document) => document.toJSON());
+  const manifests = await manifestsWith({ components: componentsFor(kubectl, admin) });
   const rules = manifests.flatMap((manifest) => {
     if (manifest.kind === 'Deployment') return [];
     return manifest.kind === 'Service' ? withEndpoints(manifest, webhook) : [manifest];
@@ -37,6 +38,13 @@ export async function installRules(kubectl: string, admin: string, dataDir: stri
   const kubeconfig = join(dataDir, 'controller.kubeconfig');
   writeFileSync(kubeconfig, makeServiceAccountKubeconfig(kubectl, admin, NAME, NAME), { mode: 0o600 });
   return { printed, kubeconfig, webhookPort: webhook };
+}
+
+/** What the manifests need besides to suit the server. */
+export function componentsFor(kubectl: string, kubeconfig: string): string[] {
+  const options = { env: kubectlEnvironment(kubeconfig), encoding: 'utf8' } as const;
+  const { minor } = JSON.parse(execFileSync(kubectl, ['get', '--raw', '/version'], options));
+  return Number.parseInt(minor, 10) < NEW_SERVER ? ['old-servers'] : [];
 }
 
 interface Service {

@@ -588,12 +588,12 @@ describe('a controller without all of its rights', () => {
   });
 
   const RULES: { apiGroups: string[]; resources: string[]; verbs: string[] }[] = parseAllDocuments(
-    readFileSync('manifests/rbac.yaml', 'utf8'),
+    readFileSync('manifests/base/rbac.yaml', 'utf8'),
   )
     .map((document) => document.toJSON())
     .find(({ kind }) => kind === 'ClusterRole').rules;
 
-  /** Allows what manifests/rbac.yaml grants but for `missing` (`verb resource`), in the scenario's namespace only. */
+  /** Allows what manifests/base/rbac.yaml grants but for `missing` (`verb resource`), in the scenario's namespace only. */
   async function allow(scenario: Scenario, ...missing: string[]): Promise<void> {
     const rules = RULES.map((rule) => ({
       ...rule,
@@ -641,7 +641,7 @@ describe('a controller without all of its rights', () => {
   async function forbiddenNote(scenario: Scenario, about: string): Promise<string> {
     const { note } = await scenario.event('ConfigForbidden', about);
     expect(await scenario.events('ConfigForbidden')).toHaveLength(1);
-    expect(note).toMatch(/compare the controller’s ClusterRole with manifests\/rbac\.yaml/);
+    expect(note).toMatch(/compare the controller’s ClusterRole with manifests\/base\/rbac\.yaml/);
     return note;
   }
 

@@ -1,9 +1,8 @@
 // Last of all: what the controller was allowed, and what it asked for, in everything that the other files made it do.
 
-import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { parseAllDocuments } from 'yaml';
-import { installComponent, manifestsWith } from '../support/components.ts';
+import { manifestsWith } from '../../hack/kustomize.ts';
+import { installComponent } from '../support/components.ts';
 import { type Controller, startController } from '../support/controller.ts';
 import { installRolloutCrd, removeRolloutCrd } from '../support/rollout-crd.ts';
 import {
@@ -13,7 +12,6 @@ import {
   deploymentManifest,
   isController,
   mountedBy,
-  runKubectl,
   Scenario,
   until,
 } from '../support/scenario.ts';
@@ -25,9 +23,7 @@ type Json = any;
 
 const SECRET = '/api/v1/namespaces/config-rollout/secrets/config-rollout-webhook-tls';
 
-function documents(path: string): Json[] {
-  return parseAllDocuments(readFileSync(path, 'utf8')).map((document) => document.toJSON());
-}
+const LEASE = '/apis/coordination.k8s.io/v1/namespaces/config-rollout/leases/config-rollout';
 
 const COMPONENTS = {
   secrets: { resource: 'secrets', argument: '--secrets' },
@@ -66,17 +62,21 @@ describe('rights', () => {
     return [...new Set(names)].sort();
   }
 
-  function granted(kind: 'ClusterRole' | 'Role', path = 'manifests/rbac.yaml'): string[] {
-    const [role, ...others] = documents(path).filter((document) => document.kind === kind);
-    expect(others).toEqual([]);
-    return role.rules.flatMap(({ apiGroups, resources, verbs }: Json) =>
-      apiGroups.flatMap((group: string) =>
-        resources.flatMap((resource: string) => verbs.map((verb: string) => `${verb} ${group}/${resource}`)),
-      ),
-    );
+  /** What the roles of this kind allow, as kustomize makes them with these components. */
+  async function granted(kind: 'ClusterRole' | 'Role', ...components: string[]): Promise<string[]> {
+    return rightsOf(await manifestsWith({ components }), kind);
   }
 
-  const ofComponent = (name: string) => granted('ClusterRole', `manifests/components/${name}/rbac.yaml`);
+  function rightsOf(manifests: Json[], kind: string): string[] {
+    return manifests
+      .filter((manifest) => manifest.kind === kind)
+      .flatMap(({ rules }) => rules)
+      .flatMap(({ apiGroups, resources, verbs }: Json) =>
+        apiGroups.flatMap((group: string) =>
+          resources.flatMap((resource: string) => verbs.map((verb: string) => `${verb} ${group}/${resource}`)),
+        ),
+      );
+  }
 
   test('scenarios that need them all', async () => {
     const scenario = await Scenario.start('rights');
@@ -178,16 +178,37 @@ describe('rights', () => {
     });
   });
 
-  test('what the manifests grant is what was used, no more and no less', () => {
-    const all = [granted('ClusterRole'), granted('Role'), ...Object.keys(COMPONENTS).map(ofComponent)].flat();
-    expect(used()).toEqual([...new Set(all)].sort());
+  test('and one of two replicas, of which the second takes over', async () => {
+    await admin()
+      .request('DELETE', LEASE, { body: {} })
+      .catch(() => undefined);
+    const holder = async () => (await admin().request<Json>('GET', LEASE)).spec.holderIdentity;
+    await restart('--leader-elect');
+    const first = await until('the first leads', holder);
+    const second = await startController({ args: ['--leader-elect'] });
+    await controller.stop();
+    controller = second;
+    await until('the second leads', async () => !['', undefined, first].includes(await holder()));
+  });
+
+  test('what the manifests grant is what was used, no more and no less', async () => {
+    // A watch is in the audit log when it has ended.
+    await controller.stop();
+    const all = [...(await granted('ClusterRole', ...Object.keys(COMPONENTS))), ...(await granted('Role'))];
+    const expected = [...new Set(all)].sort();
+    await until('the audit log has it all', async () => expected.every((right) => used().includes(right))).catch(
+      () => undefined,
+    );
+    expect(used()).toEqual(expected);
   });
 
   test.each(Object.entries(COMPONENTS))(
     'the component %s brings the rights that its name says, and the flag',
     async (name, flag) => {
-      expect(new Set(ofComponent(name).map((right) => right.split('/')[1]))).toEqual(new Set([flag.resource]));
-      const deployment = (await manifestsWith(name)).find(({ kind }) => kind === 'Deployment');
+      const without = await granted('ClusterRole');
+      const added = (await granted('ClusterRole', name)).filter((right) => !without.includes(right));
+      expect(new Set(added.map((right) => right.split('/')[1]))).toEqual(new Set([flag.resource]));
+      const deployment = (await manifestsWith({ components: [name] })).find(({ kind }) => kind === 'Deployment');
       expect(deployment.spec.template.spec.containers[0].args).toContain(flag.argument);
     },
   );
@@ -199,81 +220,23 @@ describe('rights', () => {
     expect(forbidden).toEqual([]);
   });
 
-  test('no right is a wildcard, or on rights themselves; and by default the only Secret is that of its certificate', () => {
-    for (const right of granted('ClusterRole'))
+  test('no right is a wildcard, or on rights themselves; and by default the only Secret is that of its certificate', async () => {
+    for (const right of await granted('ClusterRole'))
       expect(right).not.toMatch(/\*|secrets|rbac\.|escalate|bind|impersonate/);
-    expect(granted('Role').sort()).toEqual(['create /secrets', 'get /secrets', 'update /secrets']);
+    expect((await granted('Role')).sort()).toEqual([
+      'create /secrets',
+      'create coordination.k8s.io/leases',
+      'get /secrets',
+      'get coordination.k8s.io/leases',
+      'update /secrets',
+      'update coordination.k8s.io/leases',
+      'watch coordination.k8s.io/leases',
+    ]);
     const own = auditEntries().filter(
       ({ objectRef, ...entry }) =>
         isController(entry) && objectRef?.resource === 'secrets' && objectRef.namespace === 'config-rollout',
     );
     for (const { verb, objectRef } of own)
       if (verb !== 'create') expect(objectRef.name).toBe('config-rollout-webhook-tls');
-  });
-});
-
-describe('manifests/install.yaml', () => {
-  const manifests = documents('manifests/install.yaml');
-  const deployment = manifests.find(({ kind }) => kind === 'Deployment');
-
-  test('is accepted by the API server', async () => {
-    const args = ['apply', '--dry-run=server', '--validate=strict', '-o', 'name', '-f', 'manifests/install.yaml'];
-    const { code, stdout, stderr } = await runKubectl(args);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout.trim().split('\n')).toHaveLength(manifests.length);
-  });
-
-  test('grants the rights of manifests/rbac.yaml, to the ServiceAccount that the controller runs as', () => {
-    const rules = (path: string) => documents(path).find(({ kind }) => kind === 'ClusterRole').rules;
-    expect(rules('manifests/install.yaml')).toEqual(rules('manifests/rbac.yaml'));
-    const { roleRef, subjects } = manifests.find(({ kind }) => kind === 'ClusterRoleBinding');
-    const { serviceAccountName } = deployment.spec.template.spec;
-    expect(subjects).toEqual([
-      { kind: 'ServiceAccount', name: serviceAccountName, namespace: deployment.metadata.namespace },
-    ]);
-    expect(roleRef.name).toBe(manifests.find(({ kind }) => kind === 'ClusterRole').metadata.name);
-    expect(manifests.find(({ kind }) => kind === 'ServiceAccount').metadata).toMatchObject({
-      name: serviceAccountName,
-      namespace: deployment.metadata.namespace,
-    });
-  });
-
-  function expectRestricted(container: Json, pod: Json): void {
-    // What the container does not say is said by its pod.
-    const security = { privileged: false, procMount: 'Default', ...pod.securityContext, ...container.securityContext };
-    expect(security).toMatchObject({
-      allowPrivilegeEscalation: false,
-      runAsNonRoot: true,
-      seccompProfile: { type: 'RuntimeDefault' },
-      readOnlyRootFilesystem: true,
-      privileged: false,
-      procMount: 'Default',
-    });
-    expect(security.capabilities).toEqual({ drop: ['ALL'] });
-    expect(security.runAsUser).not.toBe(0);
-    for (const { hostPort = 0 } of container.ports ?? []) expect(hostPort).toBe(0);
-  }
-
-  // https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted, which this API server is too old to
-  // enforce by itself.
-  test('satisfies the restricted pod security standard, and its namespace enforces it', () => {
-    const { spec } = deployment.spec.template;
-    for (const field of ['hostNetwork', 'hostPID', 'hostIPC']) expect(spec[field] ?? false).toBe(false);
-    expect(spec.securityContext.sysctls ?? []).toEqual([]);
-    const kinds = [
-      'configMap',
-      'csi',
-      'downwardAPI',
-      'emptyDir',
-      'ephemeral',
-      'persistentVolumeClaim',
-      'projected',
-      'secret',
-    ];
-    for (const { name, ...volume } of spec.volumes ?? [])
-      expect(kinds).toEqual(expect.arrayContaining(Object.keys(volume)));
-    for (const container of [...spec.containers, ...(spec.initContainers ?? [])]) expectRestricted(container, spec);
-    const namespace = manifests.find(({ kind }) => kind === 'Namespace');
-    expect(namespace.metadata.labels['pod-security.kubernetes.io/enforce']).toBe('restricted');
   });
 });

@@ -177,6 +177,7 @@ describe('the plan for a ConfigRollout', () => {
     workload: { kind: 'Deployment' as const, name: 'web' },
     policy: NO_POLICY,
     status,
+    isOwned: true,
   });
 
   test('makes a missing one, owned by its workload', () => {
@@ -209,6 +210,19 @@ describe('the plan for a ConfigRollout', () => {
     if (write?.type !== 'WriteStatus') throw new Error('no status');
     expect(write).toMatchObject({ resourceVersion: '5', why: 'unknown → Current' });
     expect(planned({ configRollout: existing(write.status), now: NOON + 3_600_000 }).actions).toEqual([]);
+  });
+
+  test('says of a person’s own that its workload does not exist, and nothing of one that is about to go with it', () => {
+    const bereft = (isOwned: boolean) =>
+      planStatus({ workload: undefined, configRollout: { ...existing(), isOwned }, now: NOON }).actions;
+    expect(bereft(true)).toEqual([]);
+    expect(bereft(false)).toMatchObject([
+      {
+        status: {
+          conditions: [{ reason: 'WorkloadNotFound', message: 'there is no deployment/web in this namespace' }, {}, {}],
+        },
+      },
+    ]);
   });
 
   test('says of one whose workload is managed no more that it is not', () => {
