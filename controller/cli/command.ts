@@ -11,6 +11,10 @@ export interface Shell {
   readonly env: Readonly<Record<string, string | undefined>>;
   out(text: string): void;
   err(text: string): void;
+  /** Whether a person reads stdout. */
+  readonly isTerminal: boolean;
+  /** Runs a program on the same streams; its exit code. Throws an Error when it cannot be started. */
+  execute(program: string, args: readonly string[]): Promise<number>;
   readonly connect: Connect;
 }
 
@@ -34,6 +38,10 @@ export interface Wording {
 
 export interface Command {
   readonly summary: string;
+  /** All that it takes, those of the connection too. */
+  readonly flags: FlagTable;
+  /** The exit code after an error has been told. */
+  readonly errorCode: number;
   /** `self` is the command as it was called. Throws what renderError renders. */
   run(argv: readonly string[], self: string, shell: Shell): Promise<number>;
 }
@@ -45,13 +53,16 @@ const PLUGIN = 'kubectl config-rollout';
 export function defineCommand<F extends FlagTable>(definition: {
   readonly help: Help;
   readonly flags: F;
+  readonly errorCode?: number;
   run(call: Call<F>): Promise<number>;
 }): Command {
   const { help, flags } = definition;
+  const table = { ...flags, ...CONNECTION_FLAGS, ...HELP_FLAG };
   return {
     summary: help.summary,
+    flags: table,
+    errorCode: definition.errorCode ?? 1,
     async run(argv, self, shell) {
-      const table = { ...flags, ...CONNECTION_FLAGS, ...HELP_FLAG };
       const parsed = parseFlags(argv, table);
       // The table is the union of three; TypeScript does not see that its values are.
       const values = parsed.flags as Values<F> & ConnectionFlags & Values<typeof HELP_FLAG>;

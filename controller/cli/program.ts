@@ -6,12 +6,22 @@ import type { Command, Shell } from './command.ts';
 import { renderError, UsageError } from './errors.ts';
 
 const ROOT = 'kubectl config-rollout';
+/** kubectl runs `kubectl_complete-set_owner` for what is typed after `kubectl set-owner`. */
+const COMPLETES = /^kubectl_complete-/;
 
 /** Loaded when called, so that one command does not pay for another. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   'set-owner': async () => (await import('./set-owner/command.ts')).setOwner,
   'set-volume': async () => (await import('./set-volume/command.ts')).setVolume,
   'who-uses': async () => (await import('./who-uses/command.ts')).whoUses,
+  history: async () => (await import('./history/command.ts')).history,
+  diff: async () => (await import('./diff/command.ts')).diff,
+  undo: async () => (await import('./undo/command.ts')).undo,
+  status: async () => (await import('./status/command.ts')).status,
+  tree: async () => (await import('./tree/command.ts')).tree,
+  pause: async () => (await import('./pause/command.ts')).pause,
+  resume: async () => (await import('./pause/command.ts')).resume,
+  unpin: async () => (await import('./unpin/command.ts')).unpin,
   create: async () => (await import('./create/command.ts')).create,
 };
 
@@ -26,25 +36,35 @@ export async function runProgram(
   version: string,
 ): Promise<number> {
   const plugin = PLUGINS.find((name) => name === pluginOf(calledAs));
+  if (COMPLETES.test(basename(calledAs))) return completions(plugin, argv, shell);
   let self = plugin === undefined ? ROOT : `kubectl ${plugin}`;
+  let errorCode = 1;
   try {
     const [first, ...rest] = argv;
     const name = plugin ?? first;
     const load = name === undefined ? undefined : Object.entries(COMMANDS).find(([known]) => known === name)?.[1];
     if (name === undefined || load === undefined) return await runRoot(argv, shell, version);
     if (plugin === undefined) self = `${ROOT} ${name}`;
-    return await (await load()).run(plugin === undefined ? rest : argv, self, shell);
+    const command = await load();
+    errorCode = command.errorCode;
+    return await command.run(plugin === undefined ? rest : argv, self, shell);
   } catch (error) {
     shell.err(renderError(error, self));
-    return 1;
+    return errorCode;
   }
 }
 
 function pluginOf(path: string): string {
   return basename(path)
     .replace(/\.(exe|[cm]?js|ts)$/, '')
+    .replace(COMPLETES, 'kubectl-')
     .replace(/^kubectl[-_]/, '')
     .replaceAll('_', '-');
+}
+
+async function completions(plugin: string | undefined, words: readonly string[], shell: Shell): Promise<number> {
+  const { printCompletions } = await import('./completion/complete.ts');
+  return printCompletions(words, { commands: COMMANDS, plugin, shell });
 }
 
 async function runRoot([first = 'help', ...rest]: readonly string[], shell: Shell, version: string): Promise<number> {
@@ -58,6 +78,9 @@ async function runRoot([first = 'help', ...rest]: readonly string[], shell: Shel
       else await (await load()).run(['--help'], `${ROOT} ${name}`, shell);
       return 0;
     }
+    // As programs with cobra have it: what a kubectl_complete-config_rollout of three lines calls, where krew installed this.
+    case '__complete':
+      return completions(undefined, rest, shell);
     case '--version':
     case 'version':
       shell.out(`config-rollout ${version}\n`);

@@ -1,9 +1,10 @@
 // Columns, as kubectl prints them.
 
 const GAP = '   ';
-// Mount paths may hold anything, and a terminal would obey it. In caret notation, as `cat -v` shows them.
+// Mount paths and contents may hold anything, and a terminal would obey it.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: it is these that are looked for
-const CONTROL = /[\u0000-\u001f\u007f]/g;
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/g;
+const HIGH = 0x80;
 
 /** Each column as wide as its widest cell; nothing after the last. `header` undefined: none. */
 export function renderTable(header: readonly string[] | undefined, rows: readonly (readonly string[])[]): string {
@@ -20,8 +21,12 @@ export function renderTable(header: readonly string[] | undefined, rows: readonl
     .join('');
 }
 
-function visible(cell: string): string {
-  return cell.replace(CONTROL, (character) => `^${String.fromCharCode(character.charCodeAt(0) ^ 0x40)}`);
+/** With control characters in caret notation, as `cat -v` shows them: `^[`, `M-^[`. */
+export function visible(text: string): string {
+  return text.replace(CONTROL, (character) => {
+    const code = character.charCodeAt(0);
+    return `${code >= HIGH ? 'M-' : ''}^${String.fromCharCode((code % HIGH) ^ 0x40)}`;
+  });
 }
 
 function pad(cell: string, width: number): string {

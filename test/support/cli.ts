@@ -1,5 +1,6 @@
 // Commands of the plugins, run as a shell runs them, on a cluster in memory.
 
+import { spawn } from 'node:child_process';
 import { applyPatch } from 'fast-json-patch/commonjs/core.js';
 import type { Cluster, Json, ListOptions, Patch } from '../../controller/cli/cluster.ts';
 import { ServerError } from '../../controller/cli/errors.ts';
@@ -141,9 +142,10 @@ function metadataAlone({ metadata }: Json): Json {
   return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata };
 }
 
-/** `a=b,c`: label a is b, and there is a label c. */
+/** `a=b,c,!d`: label a is b, there is a label c, and no label d. */
 function selects(selector: string, labels: Readonly<Record<string, string>>): boolean {
   return selector.split(',').every((term) => {
+    if (term.startsWith('!')) return !(term.slice(1) in labels);
     const [key = '', value] = term.split('=');
     return key === '' || (value === undefined ? key in labels : labels[key] === value);
   });
@@ -155,8 +157,13 @@ export interface Outcome {
   readonly err: string;
 }
 
-/** `run(cluster, 'kubectl set-owner cm/foo deploy/bar')`; words are split at blanks. */
-export async function run(cluster: Cluster, line: string, env: Record<string, string> = {}): Promise<Outcome> {
+/** `run(cluster, 'kubectl set-owner cm/foo deploy/bar')`; words are split at blanks. `isTerminal`: stdout is one. */
+export async function run(
+  cluster: Cluster,
+  line: string,
+  env: Record<string, string> = {},
+  isTerminal = false,
+): Promise<Outcome> {
   const [, plugin = '', ...argv] = line.split(' ');
   let out = '';
   let err = '';
@@ -168,6 +175,16 @@ export async function run(cluster: Cluster, line: string, env: Record<string, st
     err: (text: string) => {
       err += text;
     },
+    isTerminal,
+    execute: (program: string, args: readonly string[]) =>
+      new Promise<number>((resolve, reject) => {
+        const child = spawn(program, args);
+        child.stdout.on('data', (text) => {
+          out += text;
+        });
+        child.on('error', reject);
+        child.on('close', (code) => resolve(code ?? 1));
+      }),
     connect: async () => cluster,
   };
   const code = await runProgram(`/opt/bin/kubectl-${plugin.replaceAll('-', '_')}`, argv, shell, '1.2.3');
@@ -248,7 +265,8 @@ function merge(before: Json, patch: Json): Json {
     if (change[guard] !== metadata[guard]) throw failure('Conflict', 409, `the object has been modified`);
   }
   const merged = Object.entries({ ...metadata, ...change }).filter(([, value]) => value !== null);
-  return { ...before, metadata: Object.fromEntries(merged) };
+  const spec = { ...Object(before['spec']), ...Object(patch['spec']) };
+  return { ...before, metadata: Object.fromEntries(merged), ...(patch['spec'] !== undefined && { spec }) };
 }
 
 function apply(before: Json, { operations }: Extract<Patch, { type: 'json' }>): Json {

@@ -13,7 +13,12 @@ describe('the name that the program is called by', () => {
     const write = (part: string) => {
       text += part;
     };
-    await runProgram(path, argv, { env: {}, out: write, err: write, connect: async () => none }, '1.2.3');
+    await runProgram(
+      path,
+      argv,
+      { env: {}, out: write, err: write, isTerminal: false, execute: async () => 0, connect: async () => none },
+      '1.2.3',
+    );
     return text.split('\n')[0];
   };
 

@@ -1,0 +1,119 @@
+// The answer as a table, as names, or for machines.
+
+import { display } from '../../core/types.ts';
+import type { Json } from '../cluster.ts';
+import { UsageError } from '../errors.ts';
+import { toJson, toYaml } from '../printer.ts';
+import { printed } from '../resources.ts';
+import { renderTable } from '../table.ts';
+import { ageOf } from '../view/age.ts';
+import { describeConfig } from '../view/configs.ts';
+import { describeKeyChanges } from '../view/key-changes.ts';
+import type { Changes, Row } from './rows.ts';
+
+type Format = 'table' | 'wide' | 'json' | 'yaml' | 'name';
+
+export interface Layout {
+  readonly format: Format;
+  readonly headers: boolean;
+  /** Several were asked about: say which one a line is about. */
+  readonly severalWorkloads: boolean;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/** Throws UsageError for a format that there is not. */
+export function formatOf(output: string | undefined): Format {
+  switch (output ?? '') {
+    case '':
+      return 'table';
+    case 'wide':
+    case 'json':
+    case 'yaml':
+    case 'name':
+      return output as Format;
+    default:
+      throw new UsageError(
+        `unable to match a printer suitable for the output format "${output}", allowed formats are: json,name,wide,yaml`,
+      );
+  }
+}
+
+/** Empty when there is nothing to print. */
+export async function render(rows: readonly Row[], layout: Layout): Promise<string> {
+  switch (layout.format) {
+    case 'json':
+      return toJson({ items: rows.map(itemOf) });
+    case 'yaml':
+      return toYaml({ items: rows.map(itemOf) });
+    case 'name':
+      return [...new Set(rows.map(objectOf))].map((name) => `${name}\n`).join('');
+    case 'table':
+    case 'wide':
+      return rows.length === 0 ? '' : renderRows(rows, layout);
+    default:
+      throw layout.format satisfies never;
+  }
+}
+
+interface Column {
+  readonly header: string;
+  readonly isShown?: (layout: Layout) => boolean;
+  cell(row: Row, layout: Layout): string;
+}
+
+const isWide = ({ format }: Layout) => format === 'wide';
+
+const COLUMNS: readonly Column[] = [
+  { header: 'NAME', isShown: ({ severalWorkloads }) => severalWorkloads, cell: ({ look }) => printed(look) },
+  { header: 'REVISION', cell: ({ revision, isCurrent }) => `${revision.number}${isCurrent ? '*' : ''}` },
+  { header: 'SOURCE', cell: ({ source }) => display(source) },
+  { header: 'SNAPSHOT', cell: ({ config }) => describeConfig(config) },
+  { header: 'AGE', cell: ({ createdAt }, { now }) => ageOf(createdAt, now) },
+  { header: 'CHANGED', cell: ({ changes }, layout) => describe(changes, isWide(layout)) },
+  { header: 'CHANGE-CAUSE', cell: ({ revision }) => revision.cause ?? '<none>' },
+  { header: 'OBJECT', isShown: isWide, cell: objectOf },
+  { header: 'IMAGES', isShown: isWide, cell: ({ images }) => images.join() },
+];
+
+function renderRows(rows: readonly Row[], layout: Layout): string {
+  const columns = COLUMNS.filter(({ isShown }) => isShown === undefined || isShown(layout));
+  return renderTable(
+    layout.headers ? columns.map(({ header }) => header) : undefined,
+    rows.map((row) => columns.map((column) => column.cell(row, layout))),
+  );
+}
+
+const MOST_KEYS = 5;
+
+function describe(changes: Changes, all: boolean): string {
+  if (changes === 'first' || changes === 'unknown') return changes === 'first' ? '(first)' : '<unknown>';
+  const words = describeKeyChanges(changes);
+  if (words.length === 0) return '<none>';
+  const more = all ? 0 : words.length - MOST_KEYS;
+  return more > 0 ? `${words.slice(0, MOST_KEYS).join(' ')} and ${more} more` : words.join(' ');
+}
+
+/** `replicaset.apps/bar-74b948fccb`. */
+function objectOf({ revision: { apiVersion, kind, name } }: Row): string {
+  return `${kind.toLowerCase()}.${apiVersion.split('/')[0]}/${name}`;
+}
+
+function itemOf({ look, revision, isCurrent, source, config, createdAt, images, changes }: Row): Json {
+  const { apiVersion, kind, namespace, name, uid } = look.workload;
+  return {
+    workload: { apiVersion, kind, namespace, name, uid },
+    revision: revision.number,
+    current: isCurrent,
+    object: { apiVersion: revision.apiVersion, kind: revision.kind, name: revision.name, uid: revision.uid },
+    ...(createdAt !== undefined && { created: new Date(createdAt).toISOString() }),
+    ...(revision.cause !== undefined && { changeCause: revision.cause }),
+    images,
+    source: { kind: source.kind, name: source.name },
+    snapshots: config.snapshots,
+    gone: config.gone,
+    raw: config.raw,
+    ...(changes === 'unknown' ? {} : { first: changes === 'first' }),
+    ...(typeof changes === 'object' && { changes }),
+  };
+}
