@@ -1,9 +1,20 @@
 // Flags and environment → one frozen Config. Every error is reported at once: fixing them one restart at a time is no
 // way to spend an evening.
 
-import { Command, CommanderError, Option } from 'commander';
+import { camelCase, Exit, LOG_LEVELS, parseFlags, variableOf } from './config-flags.ts';
+import {
+  type Address,
+  between,
+  bindAddress,
+  duration,
+  namespace,
+  namespaces,
+  objectName,
+  oneOf,
+} from './config-values.ts';
 import { type LabelSelector, parseLabelSelector } from './core/label-selector.ts';
 import { messageOf } from './runtime/failure.ts';
+import type { ElectionTimings } from './runtime/lease-holder.ts';
 
 export interface Config {
   readonly kubeconfig: string | undefined;
@@ -19,38 +30,34 @@ export interface Config {
   readonly concurrency: number;
   readonly settleMs: number;
   readonly sweepGraceMs: number;
-  readonly logLevel: LogLevelName;
+  readonly logLevel: (typeof LOG_LEVELS)[number];
   readonly logFormat: 'json' | 'text';
   readonly dryRun: boolean;
+  /** Undefined: works without a lease. */
+  readonly leaderElection: LeaderElectionConfig | undefined;
   /** Undefined: admission is not served. */
   readonly webhookPort: number | undefined;
   /** Who makes the certificate of the admission server: the controller, or somebody else, such as cert-manager. */
   readonly webhookCertificates: 'managed' | 'external';
   /** How long admission is served after a SIGTERM. */
   readonly shutdownDelayMs: number;
+  /** Undefined: not served. */
+  readonly healthProbeBindAddress: Address | undefined;
+  /** Undefined: not served. */
+  readonly metricsBindAddress: Address | undefined;
 }
 
-const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
-type LogLevelName = (typeof LOG_LEVELS)[number];
-
-/** What to do instead of running: print `text` and exit with `code`. */
-export class Exit extends Error {
-  readonly code: number;
-  readonly text: string;
-
-  constructor(code: number, text: string) {
-    super(text);
-    this.code = code;
-    this.text = text;
-  }
+export interface LeaderElectionConfig {
+  readonly timings: ElectionTimings;
+  readonly resourceName: string;
+  /** Undefined: that of the kubeconfig. */
+  readonly resourceNamespace: string | undefined;
 }
 
-const ENV_PREFIX = 'CONFIG_ROLLOUT_';
-const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
-const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/;
-const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-// A larger number is no longer a pause but a mistake; timers hold 24 days at most.
-const LONGEST_MS = 24 * 3_600_000;
+const DURATION = 'a duration such as 500ms, 5s or 2m (24h at most)';
+const ADDRESS = 'HOST:PORT, :PORT or 0; an IPv6 host is in brackets';
+// As client-go's, whose followers wait up to so much longer than the retry period.
+const RETRY_SHARE = 1.2;
 
 /**
  * Reads the configuration. Flags win over the environment, the environment over defaults.
@@ -62,158 +69,97 @@ export function readConfig(
   env: Readonly<Record<string, string | undefined>>,
   version: string,
 ): Config {
-  const problems: string[] = [];
-  const values = parse(argv, version);
-  const text = (flag: string): string | undefined => {
-    const value = values[camelCase(flag)];
-    return typeof value === 'string'
-      ? value
-      : env[`${ENV_PREFIX}${flag.replaceAll('-', '_').toUpperCase()}`] || undefined;
-  };
-  const read = <T, F>(
-    flag: string,
-    fallback: F,
-    convert: (value: string) => T | undefined,
-    expected: string,
-  ): T | F => {
-    const value = text(flag);
-    if (value === undefined) return fallback;
-    const converted = convert(value);
-    if (converted === undefined) problems.push(`--${flag}: "${value}" is not ${expected}`);
-    return converted ?? fallback;
-  };
-  const selector = (flag: string) => {
-    const value = text(flag);
-    try {
-      return value === undefined ? undefined : { text: value, parsed: parseLabelSelector(value) };
-    } catch (error) {
-      problems.push(`--${flag}: ${messageOf(error)}`);
-      return undefined;
-    }
-  };
-  const isOn = (flag: string): boolean =>
-    values[camelCase(flag)] === true ||
-    read(flag, false, (value) => ({ true: true, false: false })[value], 'true or false');
-  const oneOf =
-    <T extends string>(...allowed: readonly T[]) =>
-    (value: string) =>
-      allowed.find((candidate) => candidate === value);
+  const reader = new Reader(parseFlags(argv, version), env);
+  const dryRun = reader.isOn('dry-run');
   const config: Config = {
-    webhookPort: read('webhook-port', undefined, between(1, 65_535), 'a port from 1 to 65535'),
-    webhookCertificates: read('webhook-certificates', 'managed', oneOf('managed', 'external'), 'managed or external'),
-    shutdownDelayMs: read('shutdown-delay', 0, duration, 'a duration such as 5s (24h at most)'),
-    kubeconfig: text('kubeconfig'),
-    context: text('context'),
-    namespaces: read('namespaces', [], namespaces, 'a comma-separated list of namespaces'),
-    concurrency: read('concurrency', 8, between(1, 256), 'a number from 1 to 256'),
-    settleMs: read('settle', 1000, duration, 'a duration such as 500ms or 2s (24h at most)'),
-    sweepGraceMs: read('sweep-grace', 60_000, duration, 'a duration such as 30s or 5m (24h at most)'),
-    logLevel: read('log-level', 'info', oneOf(...LOG_LEVELS), `one of ${LOG_LEVELS.join(', ')}`),
-    logFormat: read('log-format', 'text', oneOf('json', 'text'), 'json or text'),
-    dryRun: isOn('dry-run'),
-    secrets: isOn('secrets'),
-    reloaderAnnotations: isOn('reloader-annotations'),
-    namespaceSelector: selector('namespace-selector')?.text,
-    resourceLabelSelector: selector('resource-label-selector')?.parsed,
+    kubeconfig: reader.text('kubeconfig'),
+    context: reader.text('context'),
+    namespaces: reader.read('namespaces', [], namespaces, 'a comma-separated list of namespaces'),
+    namespaceSelector: reader.selector('namespace-selector')?.text,
+    resourceLabelSelector: reader.selector('resource-label-selector')?.parsed,
+    secrets: reader.isOn('secrets'),
+    reloaderAnnotations: reader.isOn('reloader-annotations'),
+    concurrency: reader.read('concurrency', 8, between(1, 256), 'a number from 1 to 256'),
+    settleMs: reader.read('settle', 1000, duration, DURATION),
+    sweepGraceMs: reader.read('sweep-grace', 60_000, duration, DURATION),
+    logLevel: reader.read('log-level', 'info', oneOf(...LOG_LEVELS), `one of ${LOG_LEVELS.join(', ')}`),
+    logFormat: reader.read('log-format', 'text', oneOf('json', 'text'), 'json or text'),
+    dryRun,
+    leaderElection: readLeaderElection(reader, dryRun),
+    webhookPort: reader.read('webhook-port', undefined, between(1, 65_535), 'a port from 1 to 65535'),
+    webhookCertificates: reader.read(
+      'webhook-certificates',
+      'managed',
+      oneOf('managed', 'external'),
+      'managed or external',
+    ),
+    shutdownDelayMs: reader.read('shutdown-delay', 0, duration, DURATION),
+    healthProbeBindAddress: reader.read('health-probe-bind-address', undefined, bindAddress, ADDRESS)?.address,
+    metricsBindAddress: reader.read('metrics-bind-address', undefined, bindAddress, ADDRESS)?.address,
   };
-  if (problems.length > 0) {
-    const lines = problems.map((problem) => `error: ${problem}`);
+  if (reader.problems.length > 0) {
+    const lines = reader.problems.map((problem) => `error: ${problem}`);
     throw new Exit(1, `${lines.join('\n')}\nSee 'config-rollout-controller --help' for usage.\n`);
   }
   return Object.freeze(config);
 }
 
-function parse(argv: readonly string[], version: string): Record<string, unknown> {
-  let output = '';
-  const write = (text: string): void => {
-    output += text;
+/** Undefined when it is off; a dry run writes nothing, not even a lease. What is wrong is said all the same. */
+function readLeaderElection(reader: Reader, dryRun: boolean): LeaderElectionConfig | undefined {
+  const flag = (name: string) => `leader-elect-${name}`;
+  const timings = {
+    leaseDurationMs: reader.read(flag('lease-duration'), 15_000, duration, DURATION),
+    renewDeadlineMs: reader.read(flag('renew-deadline'), 10_000, duration, DURATION),
+    retryPeriodMs: reader.read(flag('retry-period'), 2000, duration, DURATION),
   };
-  const option = (flags: string, description: string) => new Option(flags, description);
-  const command = new Command('config-rollout-controller')
-    .description('Rolls out changes of ConfigMaps and Secrets, and lets `kubectl rollout undo` roll them back.')
-    .addOption(
-      option(
-        '--kubeconfig <file>',
-        'kubeconfig to use; default: $KUBECONFIG, ~/.kube/config, or the pod’s service account',
-      ),
-    )
-    .addOption(option('--context <name>', 'context of the kubeconfig'))
-    .addOption(option('--namespaces <a,b>', 'namespaces to watch (default: all)'))
-    .addOption(
-      option(
-        '--namespace-selector <selector>',
-        'label selector of the namespaces to work in, as kubectl -l takes it; needs manifests/components/namespace-selector',
-      ),
-    )
-    .addOption(
-      option(
-        '--resource-label-selector <selector>',
-        'label selector of the ConfigMaps and Secrets that may roll out (default: all that opt in)',
-      ),
-    )
-    .addOption(option('--secrets', 'roll out changes of Secrets, too; needs manifests/components/secrets'))
-    .addOption(
-      option(
-        '--reloader-annotations',
-        'read the annotations of Stakater Reloader (reloader.stakater.com/…) as opt-ins',
-      ),
-    )
-    .addOption(option('--concurrency <n>', 'keys reconciled at the same time, for each controller (default: 8)'))
-    .addOption(
-      option(
-        '--settle <duration>',
-        'how long the sources of a workload have to be quiet before they roll out: what is applied together rolls out together (default: 1s)',
-      ),
-    )
-    .addOption(
-      option('--sweep-grace <duration>', 'age at which a snapshot that nothing mounts is deleted (default: 1m)'),
-    )
-    .addOption(option('--log-level <level>', `${LOG_LEVELS.join(', ')} (default: info)`))
-    .addOption(option('--log-format <format>', 'json or text (default: text)'))
-    .addOption(option('--webhook-port <port>', 'port of the admission server (default: admission is not served)'))
-    .addOption(
-      option(
-        '--webhook-certificates <mode>',
-        'managed: made, rotated and made known by the controller; external: only read from the Secret config-rollout-webhook-tls (default: managed)',
-      ),
-    )
-    .addOption(option('--shutdown-delay <duration>', 'how long admission is served after a SIGTERM (default: 0s)'))
-    .addOption(option('--dry-run', 'print what would be done, and write nothing'))
-    .version(version, '--version', 'print the version')
-    .addHelpText(
-      'after',
-      `\nEach flag can be given as ${ENV_PREFIX}<FLAG> in the environment: ${ENV_PREFIX}LOG_LEVEL=debug.`,
-    )
-    .allowExcessArguments(false)
-    .exitOverride()
-    .configureOutput({ writeOut: write, writeErr: write });
-  try {
-    return command.parse(argv, { from: 'user' }).opts();
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    throw new Exit(error.exitCode, output);
+  const { leaseDurationMs, renewDeadlineMs, retryPeriodMs } = timings;
+  const { problems } = reader;
+  if (leaseDurationMs <= renewDeadlineMs)
+    problems.push(`--${flag('lease-duration')}: has to be longer than --${flag('renew-deadline')}`);
+  if (renewDeadlineMs <= retryPeriodMs * RETRY_SHARE)
+    problems.push(`--${flag('renew-deadline')}: has to be longer than ${RETRY_SHARE} times --${flag('retry-period')}`);
+  if (retryPeriodMs === 0) problems.push(`--${flag('retry-period')}: has to be longer than nothing`);
+  const resourceName = reader.read(flag('resource-name'), 'config-rollout', objectName, 'the name of an object');
+  const resourceNamespace = reader.read(flag('resource-namespace'), undefined, namespace, 'the name of a namespace');
+  return reader.isOn('leader-elect') && !dryRun ? { timings, resourceName, resourceNamespace } : undefined;
+}
+
+/** Looks values up, and collects what is wrong with them. */
+class Reader {
+  readonly problems: string[] = [];
+  readonly #flags: Readonly<Record<string, unknown>>;
+  readonly #env: Readonly<Record<string, string | undefined>>;
+
+  constructor(flags: Readonly<Record<string, unknown>>, env: Readonly<Record<string, string | undefined>>) {
+    this.#flags = flags;
+    this.#env = env;
   }
-}
 
-/** As commander names the value of a flag. */
-function camelCase(flag: string): string {
-  return flag.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
-}
+  text(flag: string): string | undefined {
+    const value = this.#flags[camelCase(flag)];
+    return typeof value === 'string' ? value : this.#env[variableOf(flag)] || undefined;
+  }
 
-function namespaces(value: string): string[] | undefined {
-  const names = [...new Set(value.split(',').map((name) => name.trim()))];
-  return names.every((name) => DNS_LABEL.test(name)) ? names : undefined;
-}
+  read<T, F>(flag: string, fallback: F, convert: (value: string) => T | undefined, expected: string): T | F {
+    const value = this.text(flag);
+    if (value === undefined) return fallback;
+    const converted = convert(value);
+    if (converted === undefined) this.problems.push(`--${flag}: "${value}" is not ${expected}`);
+    return converted ?? fallback;
+  }
 
-function between(least: number, most: number) {
-  return (value: string): number | undefined => {
-    const number = /^\d+$/.test(value) ? Number(value) : Number.NaN;
-    return number >= least && number <= most ? number : undefined;
-  };
-}
+  isOn(flag: string): boolean {
+    const convert = (value: string) => ({ true: true, false: false })[value];
+    return this.#flags[camelCase(flag)] === true || this.read(flag, false, convert, 'true or false');
+  }
 
-function duration(value: string): number | undefined {
-  const [, amount, unit = ''] = DURATION.exec(value) ?? [];
-  const ms = Math.round(Number(amount) * (UNIT_MS[unit] ?? Number.NaN));
-  return ms >= 0 && ms <= LONGEST_MS ? ms : undefined;
+  selector(flag: string): { readonly text: string; readonly parsed: LabelSelector } | undefined {
+    const value = this.text(flag);
+    try {
+      return value === undefined ? undefined : { text: value, parsed: parseLabelSelector(value) };
+    } catch (error) {
+      this.problems.push(`--${flag}: ${messageOf(error)}`);
+      return undefined;
+    }
+  }
 }

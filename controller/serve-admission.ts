@@ -10,7 +10,7 @@ import type { Config } from './config.ts';
 import type { KubeClient } from './kube/client.ts';
 import { WebhookTrust } from './kube/webhook-trust.ts';
 import type { Log } from './runtime/log.ts';
-import { AdmissionServer } from './server/server.ts';
+import { type AdmissionEnd, AdmissionServer } from './server/server.ts';
 import { x509 } from './server/x509.ts';
 import { WORKLOAD_KINDS } from './workloads/kinds.ts';
 
@@ -21,6 +21,9 @@ export interface Admission {
   readonly client: KubeClient;
   /** The controller's own. */
   readonly namespace: string;
+  readonly onAnswer: (end: AdmissionEnd) => void;
+  /** Called when API servers can ask. */
+  readonly onServed: () => void;
   readonly log: Log;
 }
 
@@ -29,7 +32,7 @@ export interface Admission {
  * Start it when the caches are complete. Rejects when the port cannot be had.
  */
 export async function serveAdmission(
-  { world, observer, apply, client, namespace, log }: Admission,
+  { world, observer, apply, client, namespace, onAnswer, onServed, log }: Admission,
   { webhookPort, webhookCertificates, shutdownDelayMs, dryRun }: Config,
   stop: AbortSignal,
 ): Promise<void> {
@@ -38,7 +41,7 @@ export async function serveAdmission(
     '/mutate': workloadAdmission(observer, WORKLOAD_KINDS, apply, log),
     '/validate': snapshotAdmission(world, namespace),
   };
-  const server = new AdmissionServer({ handlers, log });
+  const server = new AdmissionServer({ handlers, onAnswer, log });
   const port = new WebhookTrust(client, namespace);
   const { promise: certificate, resolve: hasCertificate } = Promise.withResolvers<void>();
   const onCertificate = (material: { readonly cert: string; readonly key: string }) => {
@@ -55,7 +58,10 @@ export async function serveAdmission(
   await Promise.race([certificate, stopped]);
   if (!stop.aborted) {
     await server.listen(webhookPort);
-    void keeper.ready.then(() => log('info', 'admission is served', { port: webhookPort }));
+    void keeper.ready.then(() => {
+      log('info', 'admission is served', { port: webhookPort });
+      onServed();
+    });
     await stopped;
     await server.stop(shutdownDelayMs);
   }

@@ -49,7 +49,8 @@ describe('a source that is owned by a Deployment', () => {
     const before = await scenario.quiet();
     await scenario.edit(V2);
     const snapshot = await scenario.runsWith(V2);
-    expect((await scenario.quiet()) - before).toBeLessThanOrEqual(6);
+    // Two of them show in the ConfigRollout that it rolls, and that it is done.
+    expect((await scenario.quiet()) - before).toBeLessThanOrEqual(8);
     const revisions = await scenario.revisions();
     expect(revisions).toHaveLength(2);
     expect(mountedBy(revisions[1])).toBe(snapshot);

@@ -12,6 +12,11 @@ export interface Controller {
   stop(): Promise<number | null>;
   /** SIGKILL. */
   kill(): Promise<void>;
+  /** SIGSTOP: it stands still, until `thaw`. */
+  freeze(): void;
+  thaw(): void;
+  /** The exit code, when it has ended by itself or was stopped; null when it was killed. */
+  readonly exited: Promise<number | null>;
 }
 
 export interface ControllerOptions {
@@ -21,7 +26,7 @@ export interface ControllerOptions {
   readonly admission?: boolean | number;
 }
 
-const WORKING = 'caches are complete; working';
+const COMPLETE = 'caches are complete';
 const ADMITTING = 'admission is served';
 
 /** Resolves when its caches are complete and admission, if on, is served. Throws with its output when it exits before. */
@@ -32,7 +37,7 @@ export async function startController({
 }: ControllerOptions = {}): Promise<Controller> {
   const config = kubeconfig ?? env('TEST_CONTROLLER_KUBECONFIG');
   const port = admission === true ? env('TEST_WEBHOOK_PORT') : String(admission);
-  const awaited = new Set(admission === false ? [WORKING] : [WORKING, ADMITTING]);
+  const awaited = new Set(admission === false ? [COMPLETE] : [COMPLETE, ADMITTING]);
   const flags = [
     '--kubeconfig',
     config,
@@ -64,6 +69,7 @@ export async function startController({
       reject(new Error(`the controller exited with ${code}: ${JSON.stringify(log.slice(-5))}`)),
     );
   });
+  const exited = once(child, 'exit').then(([code]) => code as number | null);
   await ready;
   return {
     log,
@@ -72,6 +78,9 @@ export async function startController({
     kill: async () => {
       await end(child, 'SIGKILL');
     },
+    freeze: () => void child.kill('SIGSTOP'),
+    thaw: () => void child.kill('SIGCONT'),
+    exited,
   };
 }
 

@@ -1,16 +1,24 @@
-// A proxy between the controller and the API server, that can stop a controller at an exact write.
+// A proxy between the controller and the API server, that can stop a controller at an exact write, or cut it off.
 
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { buffer } from 'node:stream/consumers';
 import { parse, stringify } from 'yaml';
 
 export interface WriteSeen {
-  /** Counts the controller's writes from 1; Events do not count. */
+  /** Counts the controller's writes from 1; Events, and those of the lease, do not count. */
   readonly number: number;
   readonly method: string;
   readonly path: string;
+}
+
+/** A write that the API server has answered. */
+export interface WriteAnswered {
+  readonly method: string;
+  readonly path: string;
+  readonly status: number;
 }
 
 /** `drop`: the write never reaches the API server. `lose`: it does, and its answer is lost. */
@@ -21,6 +29,12 @@ export interface FaultProxy {
   readonly kubeconfig: string;
   /** Asked about every write. After a verdict other than pass, nothing goes through any more until it is set anew. */
   judge: (write: WriteSeen) => Verdict;
+  /** All writes, in the order of their answers; also those whose answers did not get through. */
+  readonly answered: readonly WriteAnswered[];
+  /** From now on nothing arrives, in neither direction, and no connection ends. */
+  cut(): void;
+  /** Delivers all that has been on its way since the cut: requests, too, that nobody waits for any more. */
+  heal(): void;
   close(): Promise<void>;
 }
 
@@ -36,19 +50,37 @@ export async function startProxy(
     ? Buffer.from(cluster['certificate-authority-data'], 'base64')
     : readFileSync(cluster['certificate-authority']);
   const agent = new https.Agent({ ca, keepAlive: true });
+  const answered: WriteAnswered[] = [];
   let writes = 0;
   let severed = false;
   let judge: FaultProxy['judge'] = () => 'pass';
+  /** Pending while the way is cut. */
+  let passable = Promise.resolve();
+  let heal = (): void => undefined;
 
-  const server = http.createServer((request, response) => {
+  async function relay(answer: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+    await passable;
+    response.writeHead(answer.statusCode ?? 502, answer.headers);
+    response.flushHeaders();
+    for await (const chunk of answer) {
+      await passable;
+      response.write(chunk);
+    }
+    await passable;
+    response.end();
+  }
+
+  async function serve(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     const { method = 'GET', url: path = '/' } = request;
-    const counts = method !== 'GET' && !path.includes('/events');
+    const body = await buffer(request);
+    const counts = method !== 'GET' && !/\/(events|leases)\b/.test(path);
     const verdict = severed ? 'drop' : counts ? judge({ number: ++writes, method, path }) : 'pass';
     if (verdict !== 'pass') severed = true;
     if (verdict === 'drop') {
       request.socket.destroy();
       return;
     }
+    await passable;
     const upstream = https.request(
       {
         agent,
@@ -59,18 +91,19 @@ export async function startProxy(
         headers: { ...request.headers, host: target.host },
       },
       (answer) => {
-        if (verdict === 'lose') {
-          answer.resume().on('end', () => request.socket.destroy());
-          return;
-        }
-        response.writeHead(answer.statusCode ?? 502, answer.headers);
-        response.flushHeaders();
-        answer.pipe(response);
+        if (method !== 'GET') answered.push({ method, path, status: answer.statusCode ?? 0 });
+        if (verdict === 'lose') answer.resume().on('end', () => request.socket.destroy());
+        else relay(answer, response).catch(() => response.destroy());
       },
     );
-    response.on('close', () => upstream.destroy());
+    if (method === 'GET') response.on('close', () => upstream.destroy());
     upstream.on('error', () => request.socket.destroy());
-    request.pipe(upstream);
+    upstream.end(body);
+  }
+
+  const server = http.createServer((request, response) => {
+    // Whoever hung up before the question was asked.
+    serve(request, response).catch(() => request.socket.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
@@ -88,7 +121,15 @@ export async function startProxy(
       writes = 0;
       severed = false;
     },
+    answered,
+    cut: () => {
+      passable = new Promise((resolve) => {
+        heal = resolve;
+      });
+    },
+    heal: () => heal(),
     close: async () => {
+      heal();
       server.closeAllConnections();
       agent.destroy();
       await new Promise((resolve) => server.close(resolve));
