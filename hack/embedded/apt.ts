@@ -54,13 +54,19 @@ export class PrivateApt {
     await this.#apt(this.#folder, ['update', '--error-on=any']);
   }
 
-  /** Unpacks these packages, and none that they depend on, below `root`. */
-  async unpack(packages: readonly string[], root: string): Promise<void> {
+  /** Unpacks these packages, and none that they depend on, below `root`; and what they say of themselves below `controls`. */
+  async unpack(packages: readonly string[], root: string, controls?: string): Promise<void> {
     const folder = join(this.#folder, 'packages');
     mkdirSync(folder, { recursive: true });
     mkdirSync(root, { recursive: true });
     await this.#apt(folder, ['download', ...packages]);
-    for (const name of readdirSync(folder)) await this.#run('dpkg-deb', ['--extract', join(folder, name), root]);
+    for (const name of readdirSync(folder)) {
+      await this.#run('dpkg-deb', ['--extract', join(folder, name), root]);
+      if (controls === undefined) continue;
+      const control = join(controls, name.replace(/_.*/, ''));
+      mkdirSync(control, { recursive: true });
+      await this.#run('dpkg-deb', ['--control', join(folder, name), control]);
+    }
   }
 
   /** The files of a source package; gives its upstream version. */

@@ -11,6 +11,7 @@ export type Request = Common &
   (
     | { readonly command: 'help' }
     | { readonly command: 'up'; readonly node: boolean }
+    | { readonly command: 'load'; readonly archives: readonly string[] }
     | { readonly command: 'down' }
     | { readonly command: 'status' }
     | { readonly command: 'kubeconfig'; readonly path: boolean }
@@ -28,6 +29,7 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = {
 export const USAGE = `hack/cluster: a real Kubernetes control plane for tests, the demo and development
 
   hack/cluster up [--node]         start it; --node: with a real kubelet and containers (needs root)
+  hack/cluster load FILE…          bring archives of images to its node: what "make image" or "docker save" wrote
   hack/cluster down                stop it and remove all of it
   hack/cluster status              what runs; exit code 1 when it does not run
   hack/cluster kubeconfig          print its kubeconfig; --path: print where that file is
@@ -62,6 +64,7 @@ export function parseArguments(args: readonly string[]): Request {
   if (command === '--help' || command === '-h' || others.includes('--help') || others.includes('-h')) {
     return { command: 'help', dataDir };
   }
+  if (command === 'load') return { command, dataDir, archives: archivesOf(others) };
   const flags = FLAGS[command];
   if (flags === undefined) throw new Problem(`There is no command ${command}: see hack/cluster --help.`);
   const unknown = others.find((word) => !flags.includes(word));
@@ -69,4 +72,11 @@ export function parseArguments(args: readonly string[]): Request {
   if (command === 'up') return { command, dataDir, node: others.includes('--node') };
   if (command === 'kubeconfig') return { command, dataDir, path: others.includes('--path') };
   return { command: command as 'help' | 'down' | 'status', dataDir };
+}
+
+function archivesOf(words: readonly string[]): readonly string[] {
+  const flag = words.find((word) => word.startsWith('-'));
+  if (flag !== undefined) throw new Problem(`load does not know ${flag}: see hack/cluster --help.`);
+  if (words.length === 0) throw new Problem('load needs the archive of an image: hack/cluster load FILE.');
+  return words;
 }

@@ -46,16 +46,21 @@ function assets(realNode: boolean, log: Log): string | undefined {
   return undefined;
 }
 
+export interface Preference {
+  readonly realNode: boolean;
+  readonly k3sFirst: boolean;
+}
+
 export async function findBinaries(
-  realNode: boolean,
+  { realNode, k3sFirst }: Preference,
   log: Log,
   signal: AbortSignal | undefined,
 ): Promise<BinaryFolder | K3sSource> {
   const given = assets(realNode, log);
   if (given !== undefined) return describe(given);
   const cached = debianFolder();
-  if (existsSync(cached)) return describe(cached);
+  if (existsSync(cached) && !k3sFirst) return describe(cached);
   const image = await k3sImage(log);
   if (image !== undefined) return { kind: 'k3s', image };
-  return describe(await buildFromDebian(log, signal));
+  return describe(existsSync(cached) ? cached : await buildFromDebian(log, signal));
 }

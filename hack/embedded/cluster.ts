@@ -8,7 +8,7 @@ import { k3sRuns, removeK3s, startK3s } from './k3s.ts';
 import { withLock } from './lock.ts';
 import { removeTraces } from './node-traces.ts';
 import { type Layout, layout, resolveDataDir } from './paths.ts';
-import { messageOf, Problem } from './problem.ts';
+import { messageOf, Obstacle, Problem } from './problem.ts';
 import { stop } from './processes.ts';
 import { nodeObstacle, startNode } from './real-node.ts';
 import { type Log, Starter, timed } from './starter.ts';
@@ -26,19 +26,29 @@ export interface Cluster {
 
 export interface UpOptions {
   readonly dataDir?: string;
-  /** A real kubelet, where the machine allows it. */
-  readonly node?: boolean;
+  /** A real kubelet, where the machine allows it. 'required': an Obstacle is thrown where it does not. */
+  readonly node?: NodeWish;
+  /** k3s in Docker, where it can be had, before the programs that are on this machine. */
+  readonly k3sFirst?: boolean;
   readonly log?: (line: string) => void;
   /** Gives up, and leaves nothing behind. */
   readonly signal?: AbortSignal;
 }
+
+type NodeWish = boolean | 'required';
 
 const silent: Log = () => undefined;
 const ATTEMPTS = 3;
 /** Of a block for documentation (RFC 5737): no pod is there to ask for it. */
 const STAND_IN_NETWORK = { serviceRange: '10.96.0.0/16', advertised: '198.51.100.1' };
 
-export async function up({ dataDir, node = false, log = silent, signal }: UpOptions): Promise<Cluster> {
+export async function up({
+  dataDir,
+  node = false,
+  k3sFirst = false,
+  log = silent,
+  signal,
+}: UpOptions): Promise<Cluster> {
   const files = layout(resolveDataDir(dataDir));
   return exclusively(
     files,
@@ -51,7 +61,7 @@ export async function up({ dataDir, node = false, log = silent, signal }: UpOpti
       }
       if (state === undefined) refuseForeignFolder(files);
       else await clearAway(files, state, 'Clearing away what is left of an earlier cluster', log);
-      return timed(log, 'The cluster is ready', () => create(files, { node, log, signal }));
+      return timed(log, 'The cluster is ready', () => create(files, { node, k3sFirst, log, signal }));
     },
     signal,
   );
@@ -93,13 +103,14 @@ function describe(files: Layout, { server, node }: State): Cluster {
 }
 
 interface Wish {
-  readonly node: boolean;
+  readonly node: NodeWish;
+  readonly k3sFirst: boolean;
   readonly log: Log;
   readonly signal: AbortSignal | undefined;
 }
 
-async function create(files: Layout, { node, log, signal }: Wish): Promise<Cluster> {
-  const source = await findBinaries(node, log, signal);
+async function create(files: Layout, { node, k3sFirst, log, signal }: Wish): Promise<Cluster> {
+  const source = await findBinaries({ realNode: node !== false, k3sFirst }, log, signal);
   log(`Using ${sourceText(source)}`);
   let obstacle: string | undefined;
   for (let attempt = 1; ; attempt += 1) {
@@ -111,7 +122,7 @@ async function create(files: Layout, { node, log, signal }: Wish): Promise<Clust
       return describe(files, starter.state);
     } catch (error) {
       const otherPorts = lostItsPort(starter.state);
-      const withoutNode = node && obstacle === undefined && source.kind === 'folder';
+      const withoutNode = node === true && obstacle === undefined && source.kind === 'folder';
       await clearAway(files, starter.state, 'Stopped what had been started', log);
       if (signal?.aborted === true || attempt === ATTEMPTS) throw error;
       if (otherPorts) log('A port was taken by somebody else in the meantime: trying again with others.');
@@ -138,13 +149,14 @@ function lostItsPort({ components }: State): boolean {
 async function start(
   starter: Starter,
   source: BinaryFolder | K3sSource,
-  node: boolean,
+  node: NodeWish,
   earlier: string | undefined,
 ): Promise<void> {
   if (source.kind === 'k3s') return startK3s(starter, source.image);
   starter.note({ binaries: source.folder });
-  const obstacle = node ? (earlier ?? (await nodeObstacle(starter.files, source))) : undefined;
-  if (node && obstacle === undefined) return startNode(starter, source);
+  const obstacle = node !== false ? (earlier ?? (await nodeObstacle(starter.files, source))) : undefined;
+  if (node !== false && obstacle === undefined) return startNode(starter, source);
+  if (obstacle !== undefined && node === 'required') throw new Obstacle(`No real node can run here: ${obstacle}.`);
   if (obstacle !== undefined) starter.log(`No real node here: ${obstacle}. A stand-in takes its place.`);
   const plane = await startControlPlane(starter, { binaries: source, network: STAND_IN_NETWORK, realNode: false });
   await startStandIn(starter, plane);

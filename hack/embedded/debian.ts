@@ -1,30 +1,19 @@
 // The programs of a cluster from Debian's packages alone: etcd and the container runtime as they are, Kubernetes built
 // from its source package. Done once; the result is kept in the user's cache.
 
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statfsSync,
-} from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statfsSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { PrivateApt } from './apt.ts';
+import { CODENAME, debianObstacle, libraryFolder } from './debian-packages.ts';
 import { withLock } from './lock.ts';
 import { cacheFolder, embeddedFolder } from './paths.ts';
-import { Problem } from './problem.ts';
+import { Obstacle, Problem } from './problem.ts';
 import { createRunner, type Runner } from './runner.ts';
 import { type Log, timed } from './starter.ts';
 
 /** Raise it when what is built, or from what, changes. */
 const RECIPE = 1;
-const CODENAME = 'bookworm';
-const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' };
 const NEEDED_BYTES = 6e9;
 
 const BUILD_PACKAGES = [
@@ -49,16 +38,12 @@ export function debianFolder(): string {
 }
 
 function refuse(): void {
-  const release = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '';
-  if (!/^ID=debian$/m.test(release) || !release.includes(`VERSION_CODENAME=${CODENAME}`)) {
-    throw new Problem(
-      `Kubernetes can be built here only on Debian 12 (${CODENAME}), and this is another system: ` +
-        'start a Docker engine, or set KUBEBUILDER_ASSETS to a folder with etcd, kube-apiserver and kube-controller-manager.',
-    );
-  }
-  if (ARCHITECTURES[process.arch] === undefined) {
-    throw new Problem(`Kubernetes can be built here only on amd64 and arm64, and this machine is ${process.arch}.`);
-  }
+  const obstacle = debianObstacle();
+  if (obstacle === undefined) return;
+  throw new Obstacle(
+    `Kubernetes cannot be built here: ${obstacle}. Start a Docker engine, or set KUBEBUILDER_ASSETS to a folder with ` +
+      'etcd, kube-apiserver and kube-controller-manager.',
+  );
 }
 
 function refuseSmallDisk(folder: string): void {
@@ -114,7 +99,7 @@ async function build(run: Runner, work: string, log: Log): Promise<void> {
     await apt.unpack([...BUILD_PACKAGES, ...CLUSTER_PACKAGES], root);
     return apt.source('kubernetes', join(work, 'source'));
   });
-  const libraries = ARCHITECTURES[process.arch] ?? '';
+  const libraries = libraryFolder();
   for (const path of PROGRAMS) take(join(root, path), join(programs, path.replace(/.*\//, '')));
   for (const name of PLUGINS) take(join(root, 'usr/lib/cni', name), join(programs, 'cni', name));
   take(join(root, 'usr/lib', libraries, 'libseccomp.so.2'), join(programs, 'lib', 'libseccomp.so.2'));

@@ -2,14 +2,15 @@
 // is loaded only then, and its reaper is not asked for: the container stays when this process ends, until `down`.
 
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { parse } from 'yaml';
 import { auditArguments, writeAuditFiles } from './components.ts';
+import { mayHaveDocker } from './docker-engine.ts';
 import { kubectlEnvironment, kubectlPath } from './kubectl.ts';
 import { messageOf, Problem } from './problem.ts';
 import { type Log, type Starter, timed } from './starter.ts';
+import { tar } from './tar.ts';
 
 const DEFAULT_IMAGE = 'rancher/k3s:v1.34.1-k3s1';
 const LABEL = 'config-rollout.data-dir';
@@ -20,14 +21,9 @@ async function docker() {
   return getContainerRuntimeClient();
 }
 
-/** Spares a machine without Docker from loading all of testcontainers. */
-function mayHaveDocker(): boolean {
-  const sockets = ['/var/run/docker.sock', join(process.env['XDG_RUNTIME_DIR'] ?? '/run', 'docker.sock')];
-  return (process.env['DOCKER_HOST'] ?? '') !== '' || sockets.some((path) => existsSync(path));
-}
-
 /** The image, once the engine has it; undefined when there is no engine, or it cannot be had. */
 export async function k3sImage(log: Log): Promise<string | undefined> {
+  // Spares a machine without Docker from loading all of testcontainers.
   if (!mayHaveDocker()) return undefined;
   const client = await docker().catch(() => undefined);
   if (client === undefined) return undefined;
@@ -84,6 +80,21 @@ export async function startK3s(starter: Starter, image: string): Promise<void> {
 function serverOf(kubeconfig: string): string {
   const { clusters } = parse(readFileSync(kubeconfig, 'utf8')) as { clusters: { cluster: { server: string } }[] };
   return clusters[0]?.cluster.server ?? '';
+}
+
+/** Through a file in the container, by the containerd that k3s brings. Gives what that printed. */
+export async function loadIntoK3s(label: string, archive: string): Promise<string> {
+  const { container } = await docker();
+  const [found] = await container.dockerode.listContainers({ filters: { label: [`${LABEL}=${label}`] } });
+  if (found === undefined) throw new Problem('The container of this cluster does not run.');
+  const running = container.dockerode.getContainer(found.Id);
+  const name = 'images.tar';
+  await running.putArchive(tar([{ path: name, mode: 0o600, content: readFileSync(archive) }]), { path: '/tmp' });
+  const importing = ['ctr', '--namespace', 'k8s.io', 'images', 'import', `/tmp/${name}`];
+  const { output, exitCode } = await container.exec(running, importing);
+  if (exitCode !== 0) throw new Problem(`containerd did not take ${archive}: ${output.trim()}.`);
+  await container.exec(running, ['rm', `/tmp/${name}`]);
+  return output;
 }
 
 export async function k3sRuns(label: string): Promise<boolean> {

@@ -5,6 +5,7 @@ import { inspect } from 'node:util';
 import { parseArguments, type Request, USAGE } from './arguments.ts';
 import { down, isRunning, nodeText, up } from './cluster.ts';
 import { runKubectl } from './kubectl.ts';
+import { loadImages } from './load.ts';
 import { type Layout, layout, resolveDataDir } from './paths.ts';
 import { Problem } from './problem.ts';
 import { isAlive } from './processes.ts';
@@ -58,6 +59,9 @@ async function run(request: Request): Promise<number> {
     case 'up':
       await up({ dataDir: files.dataDir, node: request.node, log, signal: interruption() });
       log(`Use it with: hack/cluster kubectl …, or KUBECONFIG=${files.kubeconfig}`);
+      return 0;
+    case 'load':
+      for (const archive of request.archives) process.stdout.write(await loadImages(archive, files.dataDir));
       return 0;
     case 'down':
       await down(files.dataDir, log);

@@ -10,6 +10,8 @@ import type { NodeNetwork } from './node-network.ts';
 
 /** Resolves on every machine, and the API server reaches the kubelet by it. */
 export const NODE_NAME = 'localhost';
+/** The component whose process is the first of the node's namespaces. */
+export const NODE_COMPONENT = 'kubelet';
 export const NODE_SOCKET = '/run/containerd/containerd.sock';
 
 export interface NodeSetup {

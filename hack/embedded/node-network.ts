@@ -26,6 +26,12 @@ export function bridgeName(dataDir: string): string {
   return `cro-${createHash('sha256').update(dataDir).digest('hex').slice(0, 8)}`;
 }
 
+/** Of its own: a bridge otherwise takes one of its ports', another one when that pod goes, and all others lose the way. */
+function hardwareAddress(bridge: string): string {
+  const bytes = createHash('sha256').update(bridge).digest().subarray(0, 5);
+  return ['02', ...[...bytes].map((byte) => byte.toString(16).padStart(2, '0'))].join(':');
+}
+
 export function networkOf(bridge: string, block: number): NodeNetwork {
   const at = (rest: string) => `10.${block}.${rest}`;
   return {
@@ -69,6 +75,7 @@ export async function createNetwork(busybox: string, bridge: string, onName: () 
     const network = networkOf(bridge, block);
     onName();
     await busyboxRun(busybox, 'brctl', 'addbr', bridge);
+    await busyboxRun(busybox, 'ip', 'link', 'set', bridge, 'address', hardwareAddress(bridge));
     await busyboxRun(busybox, 'ip', 'addr', 'add', `${network.address}/20`, 'dev', bridge);
     await busyboxRun(busybox, 'ip', 'addr', 'add', `${network.apiService}/32`, 'dev', bridge);
     await busyboxRun(busybox, 'ip', 'link', 'set', bridge, 'up');

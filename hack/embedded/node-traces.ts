@@ -1,46 +1,25 @@
 // Removes what a real node leaves outside of its namespaces: its bridge, and the empty control groups of containers
 // that were killed.
 
-import { existsSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { foldersIn, groupTrees, removeEmptyGroup, removeGroup } from './control-groups.ts';
 import { removeNetwork } from './node-network.ts';
 import type { Layout } from './paths.ts';
 import { Problem } from './problem.ts';
 import type { State } from './state.ts';
 
-const CGROUPS = '/sys/fs/cgroup';
 /** Of containerd, for everything that a kubelet starts. */
 const PARENT = 'k8s.io';
-
-function foldersIn(folder: string): string[] {
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => name);
-}
-
-function removeGroup(group: string): void {
-  for (const name of foldersIn(group)) removeGroup(join(group, name));
-  try {
-    rmdirSync(group);
-  } catch {
-    // Not there, or in use by somebody else.
-  }
-}
 
 /** containerd keeps a folder for each sandbox and container, so this also finds those of a node that crashed. */
 function removeGroups(files: Layout): void {
   const kept = join(files.node, 'containerd', 'io.containerd.grpc.v1.cri');
   const ids = ['sandboxes', 'containers'].flatMap((kind) => foldersIn(join(kept, kind)));
-  // Version 2 has one tree, version 1 one for each controller.
-  const trees = [CGROUPS, ...foldersIn(CGROUPS).map((name) => join(CGROUPS, name))];
-  for (const tree of trees.filter((candidate) => existsSync(join(candidate, PARENT)))) {
+  for (const tree of groupTrees().filter((candidate) => existsSync(join(candidate, PARENT)))) {
     for (const id of ids) removeGroup(join(tree, PARENT, id));
-    try {
-      rmdirSync(join(tree, PARENT));
-    } catch {
-      // Another containerd's containers are in it.
-    }
+    // Another containerd's containers may be in it.
+    removeEmptyGroup(join(tree, PARENT));
   }
 }
 

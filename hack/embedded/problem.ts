@@ -11,6 +11,9 @@ export class Problem extends Error {
   }
 }
 
+/** Nothing is wrong, but this machine cannot do what was asked for. */
+export class Obstacle extends Problem {}
+
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

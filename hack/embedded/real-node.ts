@@ -2,19 +2,27 @@
 // cluster, from images that are on this machine.
 
 import { execFile } from 'node:child_process';
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Api } from './api.ts';
 import type { BinaryFolder } from './binaries.ts';
+import { containerObstacle } from './container-obstacle.ts';
 import { type ControlPlane, kubeconfigFor, startControlPlane } from './control-plane.ts';
-import { cniConfig, containerdConfig, kubeletConfig, NODE_NAME, type NodeSetup, nodeScript } from './node-config.ts';
-import { imageArchive } from './node-image.ts';
+import {
+  cniConfig,
+  containerdConfig,
+  kubeletConfig,
+  NODE_COMPONENT,
+  NODE_NAME,
+  type NodeSetup,
+  nodeScript,
+} from './node-config.ts';
+import { nodeImages } from './node-image.ts';
 import { bridgeName, createNetwork, type NodeNetwork } from './node-network.ts';
 import { probe } from './node-probe.ts';
 import { embeddedFolder, type Layout } from './paths.ts';
 import { freePorts } from './ports.ts';
-import { messageOf } from './problem.ts';
 import { identify, type ProcessId } from './processes.ts';
 import { type Starter, timed } from './starter.ts';
 
@@ -28,43 +36,8 @@ export async function nodeObstacle(files: Layout, { folder }: BinaryFolder): Pro
   if (missing !== undefined) return `${folder} has no ${missing}`;
   const hidden = [folder, files.dataDir].find((path) => HIDDEN.some((prefix) => path.startsWith(prefix)));
   if (hidden !== undefined) return `${hidden} lies where the node puts folders of its own`;
-  return cgroupObstacle() ?? (await namespaceObstacle(files, join(folder, 'busybox')));
+  return containerObstacle(join(files.node, 'probe'), join(folder, 'busybox'));
 }
-
-function cgroupObstacle(): string | undefined {
-  const tree = existsSync('/sys/fs/cgroup/cgroup.controllers') ? '/sys/fs/cgroup' : '/sys/fs/cgroup/memory';
-  const group = join(tree, `config-rollout-probe-${process.pid}`);
-  try {
-    accessSync(join(tree, 'cgroup.procs'), constants.W_OK);
-    mkdirSync(group);
-    rmdirSync(group);
-    return undefined;
-  } catch (error) {
-    return `control groups cannot be used (${messageOf(error)})`;
-  }
-}
-
-/** Tries the two things that machines without all rights forbid: namespaces, and mounting an overlay in the data folder. */
-async function namespaceObstacle(files: Layout, busybox: string): Promise<string | undefined> {
-  const folder = join(files.node, 'probe');
-  for (const name of ['lower', 'upper', 'work', 'merged']) mkdirSync(join(folder, name), { recursive: true });
-  const unshare = ['unshare', '-m', '-n', '-p', '-f', '--mount-proc', busybox];
-  const overlay = ['-t', 'overlay', '-o', 'lowerdir=lower,upperdir=upper,workdir=work', 'overlay', 'merged'];
-  const attempt = async (...args: string[]) => {
-    await promisify(execFile)(busybox, [...unshare, ...args], { cwd: folder });
-  };
-  try {
-    await attempt('true').catch((error) => Promise.reject(new Error(`namespaces are forbidden (${reason(error)})`)));
-    await attempt('mount', ...overlay).catch((error) => Promise.reject(new Error(`no overlayfs (${reason(error)})`)));
-    return undefined;
-  } catch (error) {
-    return messageOf(error);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-const reason = (error: unknown): string => messageOf(error).trim().split('\n').at(-1) ?? '';
 
 export async function startNode(starter: Starter, source: BinaryFolder): Promise<void> {
   const { files, log } = starter;
@@ -110,7 +83,12 @@ async function startKubelet(starter: Starter, plane: ControlPlane, network: Node
   const inner = async () => {
     const first = firstChild(outer.process);
     if (first === undefined) return false;
-    const component = { name: 'kubelet', process: first, ports: [kubeletPort], log: join(files.logs, 'kubelet.log') };
+    const component = {
+      name: NODE_COMPONENT,
+      process: first,
+      ports: [kubeletPort],
+      log: join(files.logs, 'kubelet.log'),
+    };
     starter.note({ components: [...starter.state.components, component] });
     return true;
   };
@@ -126,7 +104,7 @@ async function writeSetup(setup: NodeSetup): Promise<void> {
   const { stdout } = await promisify(execFile)(busybox, ['--list']);
   writeFileSync(
     join(folder, 'images.tar'),
-    imageArchive(
+    nodeImages(
       busybox,
       stdout
         .trim()

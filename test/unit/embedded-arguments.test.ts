@@ -9,6 +9,7 @@ describe('the command line of hack/cluster', () => {
     ['up', { command: 'up', dataDir: undefined, node: false }],
     ['up --node --data /tmp/a', { command: 'up', dataDir: '/tmp/a', node: true }],
     ['--data=/tmp/a down', { command: 'down', dataDir: '/tmp/a' }],
+    ['load a.tar b.tar --data /tmp/a', { command: 'load', dataDir: '/tmp/a', archives: ['a.tar', 'b.tar'] }],
     ['status --data b', { command: 'status', dataDir: 'b' }],
     ['kubeconfig --path', { command: 'kubeconfig', dataDir: undefined, path: true }],
     ['kubectl get pods --help', { command: 'kubectl', dataDir: undefined, args: ['get', 'pods', '--help'] }],
@@ -23,6 +24,8 @@ describe('the command line of hack/cluster', () => {
     ['start', /no command start/],
     ['up --nodes', /does not know --nodes/],
     ['down --node', /does not know --node/],
+    ['load', /needs the archive/],
+    ['load --force a.tar', /does not know --force/],
     ['up --data', /--data needs a folder/],
     ['--data= status', /--data needs a folder/],
   ];
