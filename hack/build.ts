@@ -4,7 +4,9 @@ import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:
 import { build, type Plugin } from 'esbuild';
 
 const OUT = 'dist';
-const PLUGINS = ['kubectl-set_owner', 'kubectl-set_volume', 'kubectl-config_rollout'];
+const NAMES = ['set_owner', 'set_volume', 'config_rollout'];
+// The second is what kubectl runs to complete a command line of the first.
+const PLUGINS = NAMES.flatMap((name) => [`kubectl-${name}`, `kubectl_complete-${name}`]);
 
 // Of client-node only KubeConfig is used. What it imports besides, HTTP client and generated classes, costs 50 MB and
 // 0.1 s at each start, and never runs: requests are made by controller/kube/client.ts.

@@ -8,7 +8,7 @@ import { type Claim, type ConfigObject, display, type Reference, type Workload }
 import type { Log } from '../runtime/log.ts';
 import type { ContentIndex } from './content-index.ts';
 import { ClusterError } from './errors.ts';
-import type { ClusterPort, SourceName, SourceRead } from './ports.ts';
+import type { SourceName, SourceRead, SourceReader } from './ports.ts';
 import { SourceViews } from './source-views.ts';
 import type { World } from './world.ts';
 
@@ -23,7 +23,7 @@ export class AdmissionObserver {
   readonly #views: SourceViews;
   readonly #log: Log;
 
-  constructor(world: World, index: ContentIndex, port: ClusterPort, now: () => number, log: Log) {
+  constructor(world: World, index: ContentIndex, port: SourceReader, now: () => number, log: Log) {
     this.#world = world;
     this.#index = index;
     this.#views = new SourceViews(world, index, port, now);

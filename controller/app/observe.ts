@@ -11,7 +11,7 @@ import type { Bereft, ConfigRolloutObservation } from '../core/plan-status.ts';
 import type { WorkloadObservation } from '../core/plan-workload.ts';
 import { type ConfigObject, configRef, type ObjectRef, parseKey, type Workload } from '../core/types.ts';
 import type { ContentIndex } from './content-index.ts';
-import type { ClusterPort, SourceName, SourceRead } from './ports.ts';
+import type { SourceName, SourceRead, SourceReader } from './ports.ts';
 import { SourceViews } from './source-views.ts';
 import { isSnapshot, type World } from './world.ts';
 
@@ -25,7 +25,7 @@ export class Observer {
   readonly #isDryRun: boolean;
 
   /** @param isDryRun shows what follows from writes that are not done: the label on a source, and its snapshots. */
-  constructor(world: World, index: ContentIndex, port: ClusterPort, now: () => number, isDryRun = false) {
+  constructor(world: World, index: ContentIndex, port: SourceReader, now: () => number, isDryRun = false) {
     this.#world = world;
     this.#index = index;
     this.#views = new SourceViews(world, index, port, now);

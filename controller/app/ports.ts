@@ -24,12 +24,16 @@ export type RevisionNote = Extract<Action, { type: 'AnnotateRevision' }>;
 export type StatusWrite = Extract<Action, { type: 'WriteStatus' }>;
 export type MetadataPatch = Extract<Action, { type: 'PatchMetadata' }>;
 
-/** All methods throw ClusterError, and nothing else. */
-export interface ClusterPort {
+/** What observations read. All methods throw ClusterError, and nothing else. */
+export interface SourceReader {
   /** Undefined when there is none of that name. */
   readSource(name: SourceName): Promise<SourceRead | undefined>;
   /** The same, without the content. */
   readMetadata(name: SourceName): Promise<ConfigObject | undefined>;
+}
+
+/** All methods throw ClusterError, and nothing else. */
+export interface ClusterPort extends SourceReader {
   createSnapshot(manifest: SnapshotManifest): Promise<SourceRead>;
   /** Of a source or a snapshot. */
   patchMetadata(patch: MetadataPatch): Promise<SourceRead>;

@@ -5,16 +5,16 @@ import { readRolled } from '../core/names.ts';
 import { isSnapshotOf, snapshotNames } from '../core/snapshot.ts';
 import type { ConfigObject, Workload } from '../core/types.ts';
 import type { ContentIndex, KnownContent } from './content-index.ts';
-import type { ClusterPort, SourceName, SourceRead } from './ports.ts';
+import type { SourceName, SourceRead, SourceReader } from './ports.ts';
 import type { World } from './world.ts';
 
 export class SourceViews {
   readonly #world: World;
   readonly #index: ContentIndex;
-  readonly #port: ClusterPort;
+  readonly #port: SourceReader;
   readonly #now: () => number;
 
-  constructor(world: World, index: ContentIndex, port: ClusterPort, now: () => number) {
+  constructor(world: World, index: ContentIndex, port: SourceReader, now: () => number) {
     this.#world = world;
     this.#index = index;
     this.#port = port;

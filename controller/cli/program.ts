@@ -78,7 +78,7 @@ async function runRoot([first = 'help', ...rest]: readonly string[], shell: Shel
       else await (await load()).run(['--help'], `${ROOT} ${name}`, shell);
       return 0;
     }
-    // As programs with cobra have it: what a kubectl_complete-config_rollout of three lines calls, where krew installed this.
+    // As programs with cobra have it: what the file that rootHelp tells of calls.
     case '__complete':
       return completions(undefined, rest, shell);
     case '--version':
@@ -101,6 +101,7 @@ async function rootHelp(): Promise<string> {
     'Roll out changes of ConfigMaps and Secrets as revisions of workloads, and roll them back with "kubectl rollout undo".',
     `Commands:\n${commands.join('\n')}\n  version     Print the version.`,
     `Usage:\n  ${ROOT} COMMAND [options]`,
+    'kubectl completes command lines of this when it finds kubectl_complete-config_rollout on the PATH: a copy of this program,\nor, where only this program is installed, an executable file that says\n  #!/bin/sh\n  exec kubectl-config_rollout __complete "$@"',
     `Use "${ROOT} COMMAND --help" for more information about a command.\n`,
   ].join('\n\n');
 }

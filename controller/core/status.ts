@@ -115,6 +115,8 @@ function lastRolloutOf(observed: StatusObservation): LastRollout | undefined {
     return to === undefined || to === from ? [] : [{ kind, name, ...(from !== undefined && { from }), to }];
   });
   const known = before?.lastRollout;
+  // What is managed no more rolls no more; what rolled last stands.
+  if (mountedSources(observed).length === 0) return known;
   if (changed.length === 0 && known === undefined) return undefined;
   const cause = causeOf(observed);
   const rollout =

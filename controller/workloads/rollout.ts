@@ -28,14 +28,11 @@ export const rollout: WorkloadKind = {
   projectRevision: (value) => projectReplicaSet(value, KIND, REVISION_ANNOTATION),
 };
 
-// Argo's controller sums its steps up in a phase.
+// Argo's controller sums its steps up in a phase, from its version 1.0 on.
 function progress(raw: RawObject): Progress {
-  const { updatedReplicas = 0, phase } = raw.status ?? {};
-  const isThrough = phase === 'Healthy';
-  return progressOf(raw, {
-    isThrough,
-    failedAt: deadlineMissed(raw),
-    updated: updatedReplicas,
-    desired: raw.spec?.replicas ?? 1,
-  });
+  const { updatedReplicas = 0, availableReplicas = 0, phase } = raw.status ?? {};
+  const desired = raw.spec?.replicas ?? 1;
+  const isAllUpdated = Math.min(updatedReplicas, availableReplicas) >= desired;
+  const isThrough = phase === undefined ? isAllUpdated : phase === 'Healthy';
+  return progressOf(raw, { isThrough, failedAt: deadlineMissed(raw), updated: updatedReplicas, desired });
 }

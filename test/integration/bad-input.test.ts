@@ -728,6 +728,7 @@ describe('a controller without all of its rights', () => {
 
 const WATCHED = [
   'configmaps',
+  'configrollouts',
   'controllerrevisions',
   'daemonsets',
   'deployments',
@@ -774,7 +775,7 @@ describe('the command line', () => {
     expect(lines(stderr)).toEqual([
       'error: --namespaces: "a,B!" is not a comma-separated list of namespaces',
       'error: --concurrency: "0" is not a number from 1 to 256',
-      'error: --settle: "soon" is not a duration such as 500ms or 2s (24h at most)',
+      'error: --settle: "soon" is not a duration such as 500ms, 5s or 2m (24h at most)',
       'error: --log-level: "loud" is not one of debug, info, warn, error',
       'error: --log-format: "xml" is not json or text',
       "See 'config-rollout-controller --help' for usage.",

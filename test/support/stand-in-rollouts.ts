@@ -147,6 +147,8 @@ async function report(rollout: Json, own: readonly Json[], current: Json): Promi
   const sum = (of: readonly Json[], field: string) =>
     of.reduce((total, { status }) => total + (status?.[field] ?? 0), 0);
   const updated = current === undefined ? [] : [current];
+  const isThrough =
+    sum(updated, 'availableReplicas') >= replicasOf(rollout) && sum(own, 'replicas') === sum(updated, 'replicas');
   const status = {
     // A string, unlike that of every other kind.
     observedGeneration: `${rollout.metadata.generation}`,
@@ -155,6 +157,7 @@ async function report(rollout: Json, own: readonly Json[], current: Json): Promi
     updatedReplicas: sum(updated, 'replicas'),
     readyReplicas: sum(own, 'readyReplicas'),
     availableReplicas: sum(own, 'availableReplicas'),
+    phase: isThrough ? 'Healthy' : 'Progressing',
   };
   const before = rollout.status ?? {};
   if (Object.entries(status).every(([key, value]) => before[key] === value)) return;

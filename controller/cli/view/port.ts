@@ -1,7 +1,7 @@
-// The controller's port to the cluster, for looking only: what observations read, and nothing that writes.
+// What the controller's observations read, read through kubectl's connection.
 
 import { isFailure } from '../../app/errors.ts';
-import type { ClusterPort, SourceName, SourceRead } from '../../app/ports.ts';
+import type { SourceName, SourceRead, SourceReader } from '../../app/ports.ts';
 import type { ConfigObject, Content } from '../../core/types.ts';
 import { projectSource } from '../../workloads/raw.ts';
 import type { Cluster, Json } from '../cluster.ts';
@@ -9,16 +9,7 @@ import { SOURCES } from '../resources.ts';
 
 type RawContent = Partial<Content> & { readonly immutable?: boolean };
 
-export class ReadingPort implements ClusterPort {
-  readonly createSnapshot = refuse;
-  readonly patchMetadata = refuse;
-  readonly annotateRevision = refuse;
-  readonly patchWorkload = refuse;
-  readonly deleteExactly = refuse;
-  readonly createConfigRollout = refuse;
-  readonly writeStatus = refuse;
-  readonly isMounted = refuse;
-  readonly emit = refuse;
+export class ReadingPort implements SourceReader {
   readonly #cluster: Cluster;
 
   constructor(cluster: Cluster) {
@@ -47,8 +38,4 @@ export class ReadingPort implements ClusterPort {
       throw error;
     }
   }
-}
-
-function refuse(): never {
-  throw new Error('a command that only looks was about to write');
 }

@@ -35,6 +35,13 @@ export function parseSelection(words: readonly string[], labelSelector: string |
   return { targets: [...new Map(targets.map((target) => [typed(target), target])).values()] };
 }
 
+/** Reads the workloads that were named, one at least. Throws UsageError for none. */
+export function parseSome(words: readonly string[]): readonly Target[] {
+  const selection = words.length === 0 ? { targets: [] } : parseSelection(words, undefined);
+  if ('targets' in selection && selection.targets.length > 0) return selection.targets;
+  throw new UsageError(`name one or more workloads, as ${WORKLOAD_TYPES}/NAME`);
+}
+
 /** Reads the one workload that a command is about. Throws UsageError for none, or several. */
 export function parseOne(words: readonly string[]): Target {
   const selection = words.length === 0 ? { targets: [] } : parseSelection(words, undefined);

@@ -1,0 +1,131 @@
+// Statuses as a table, as names, or for machines.
+
+import { display } from '../../core/types.ts';
+import type { Json } from '../cluster.ts';
+import { UsageError } from '../errors.ts';
+import { toJson, toYaml } from '../printer.ts';
+import { printed } from '../resources.ts';
+import { renderTable } from '../table.ts';
+import type { WorkloadStatus } from './read.ts';
+import { sourceStateText, stateOf } from './states.ts';
+
+export type Format = 'table' | 'wide' | 'json' | 'yaml' | 'name';
+
+export interface Layout {
+  readonly format: Format;
+  readonly headers: boolean;
+  readonly allNamespaces: boolean;
+}
+
+/** Throws UsageError for a format that there is not. */
+export function formatOf(output: string | undefined): Format {
+  switch (output ?? '') {
+    case '':
+      return 'table';
+    case 'wide':
+    case 'json':
+    case 'yaml':
+    case 'name':
+      return output as Format;
+    default:
+      throw new UsageError(
+        `unable to match a printer suitable for the output format "${output}", allowed formats are: json,name,wide,yaml`,
+      );
+  }
+}
+
+/** Empty when there is nothing to print. */
+export async function render(statuses: readonly WorkloadStatus[], layout: Layout): Promise<string> {
+  switch (layout.format) {
+    case 'json':
+      return toJson({ items: statuses.map(itemOf) });
+    case 'yaml':
+      return toYaml({ items: statuses.map(itemOf) });
+    case 'name':
+      return statuses.map((each) => `${printed(each)}\n`).join('');
+    case 'table':
+    case 'wide':
+      return statuses.length === 0 ? '' : renderRows(statuses, layout);
+    default:
+      throw layout.format satisfies never;
+  }
+}
+
+interface Column {
+  readonly header: string;
+  readonly isShown?: (layout: Layout) => boolean;
+  cell(status: WorkloadStatus): string;
+}
+
+const COLUMNS: readonly Column[] = [
+  { header: 'NAMESPACE', isShown: ({ allNamespaces }) => allNamespaces, cell: ({ namespace }) => namespace },
+  { header: 'NAME', cell: printed },
+  { header: 'STATE', cell: ({ reason }) => stateOf(reason).text },
+  { header: 'SOURCES', cell: currentSources },
+  { header: 'REVISION', cell: (status) => String(revisionOf(status) ?? '<none>') },
+  { header: 'UPDATED', cell: updatedPods },
+  { header: 'SNAPSHOTS', isShown: ({ format }) => format === 'wide', cell: snapshots },
+  { header: 'MESSAGE', cell: messageOf },
+];
+
+function renderRows(statuses: readonly WorkloadStatus[], layout: Layout): string {
+  const columns = COLUMNS.filter(({ isShown }) => isShown === undefined || isShown(layout));
+  return renderTable(
+    layout.headers ? columns.map(({ header }) => header) : undefined,
+    statuses.map((status) => columns.map((column) => column.cell(status))),
+  );
+}
+
+/** While a watch goes on: `deployment.apps/bar: ◌ Progressing, 2/3 updated`. */
+export function progressLine(status: WorkloadStatus): string {
+  const { reason } = status;
+  const isMoving = reason === 'Progressing' || messageOf(status) === '';
+  return `${printed(status)}: ${stateOf(reason).text}, ${isMoving ? `${updatedPods(status)} updated` : messageOf(status)}\n`;
+}
+
+/** Pods that run the template of now, of all that are wanted. */
+export function updatedPods({ workload: { progress } }: WorkloadStatus): string {
+  return `${progress.updated}/${progress.desired}`;
+}
+
+function currentSources({ status: { sources = [] } }: WorkloadStatus): string {
+  if (sources.length === 0) return '<none>';
+  return `${sources.filter(({ state }) => state === 'Current').length}/${sources.length}`;
+}
+
+function revisionOf({ current, workload }: WorkloadStatus): number | undefined {
+  return current?.number ?? workload.currentRevision;
+}
+
+/** `✔ configmap/foo-6ct58987ht`: what the template names of each source. */
+function snapshots({ status: { sources = [] } }: WorkloadStatus): string {
+  const named = sources.map(({ kind, name, snapshot, state }) => {
+    const [symbol] = sourceStateText(state);
+    return `${symbol} ${snapshot === undefined ? `${display({ kind, name })} (raw)` : display({ kind, name: snapshot })}`;
+  });
+  return named.join(', ') || '<none>';
+}
+
+function messageOf({ status, reason, policy }: WorkloadStatus): string {
+  const said = status.conditions?.find(({ type }) => type === 'Ready')?.message ?? '';
+  if (reason !== 'Current') return said;
+  return policy.paused ? 'paused: the next change waits' : '';
+}
+
+function itemOf(each: WorkloadStatus): Json {
+  const { workload, policy, status } = each;
+  const { apiVersion, kind, namespace, name, uid, progress } = workload;
+  const revision = revisionOf(each);
+  return {
+    apiVersion,
+    kind,
+    namespace,
+    name,
+    uid,
+    ...(revision !== undefined && { revision }),
+    updated: progress.updated,
+    desired: progress.desired,
+    paused: policy.paused,
+    status,
+  };
+}
