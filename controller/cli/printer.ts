@@ -2,11 +2,11 @@
 
 import type { Json } from './cluster.ts';
 import type { DryRun, WriteFlags } from './common-flags.ts';
-import { UsageError } from './errors.ts';
+import { formatOf } from './output-format.ts';
 
 const SUFFIX: Readonly<Record<DryRun, string>> = { none: '', client: ' (dry run)', server: ' (server dry run)' };
 
-type Format = 'text' | 'json' | 'yaml' | 'name';
+const FORMATS = ['json', 'name', 'yaml'] as const;
 
 export interface Printer {
   /** `object` is `configmap/foo`, `verb` is `owner updated`. */
@@ -15,7 +15,7 @@ export interface Printer {
 
 /** Checks -o before anything is written. */
 export function makePrinter(flags: Pick<WriteFlags, 'output' | 'show-managed-fields'>, dryRun: DryRun): Printer {
-  const format = formatOf(flags.output ?? '');
+  const format = formatOf(flags.output, FORMATS, 'text');
   let count = 0;
   return {
     async print(object, verb, value) {
@@ -35,21 +35,6 @@ export function makePrinter(flags: Pick<WriteFlags, 'output' | 'show-managed-fie
       }
     },
   };
-}
-
-function formatOf(text: string): Format {
-  switch (text) {
-    case '':
-      return 'text';
-    case 'json':
-    case 'yaml':
-    case 'name':
-      return text;
-    default:
-      throw new UsageError(
-        `unable to match a printer suitable for the output format "${text}", allowed formats are: json,name,yaml`,
-      );
-  }
 }
 
 /** Keys sorted, indented as kubectl does. */

@@ -4,12 +4,13 @@
 import { type Call, defineCommand, warn } from '../command.ts';
 import { UsageError } from '../errors.ts';
 import type { FlagTable } from '../flags.ts';
+import { formatOf, LIST_FORMATS } from '../output-format.ts';
 import { inOrder } from '../reading.ts';
 import { printed, WORKLOAD_TYPES } from '../resources.ts';
 import { viewNamespace } from '../view/load.ts';
 import { parseRevision, revisionOf } from '../view/revisions.ts';
 import { parseSelection } from '../view/selection.ts';
-import { formatOf, render } from './render.ts';
+import { render } from './render.ts';
 import { rowsOf } from './rows.ts';
 
 const FLAGS = {
@@ -44,7 +45,7 @@ async function run(call: Call<typeof FLAGS>): Promise<number> {
   const { args, flags, shell } = call;
   if (args.length === 0) throw new UsageError(`name a workload, as ${WORKLOAD_TYPES}/NAME`);
   const selection = parseSelection(args, flags.selector);
-  const format = formatOf(flags.output);
+  const format = formatOf(flags.output, LIST_FORMATS, 'table');
   const only = flags.revision === undefined ? undefined : parseRevision(flags.revision);
   const cluster = await call.cluster();
   const view = await viewNamespace(cluster, selection);

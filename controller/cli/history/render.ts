@@ -2,7 +2,7 @@
 
 import { display } from '../../core/types.ts';
 import type { Json } from '../cluster.ts';
-import { UsageError } from '../errors.ts';
+import type { ListFormat } from '../output-format.ts';
 import { toJson, toYaml } from '../printer.ts';
 import { printed } from '../resources.ts';
 import { renderTable } from '../table.ts';
@@ -11,32 +11,13 @@ import { describeConfig } from '../view/configs.ts';
 import { describeKeyChanges } from '../view/key-changes.ts';
 import type { Changes, Row } from './rows.ts';
 
-type Format = 'table' | 'wide' | 'json' | 'yaml' | 'name';
-
 export interface Layout {
-  readonly format: Format;
+  readonly format: ListFormat;
   readonly headers: boolean;
   /** Several were asked about: say which one a line is about. */
   readonly severalWorkloads: boolean;
   /** Milliseconds since the epoch. */
   readonly now: number;
-}
-
-/** Throws UsageError for a format that there is not. */
-export function formatOf(output: string | undefined): Format {
-  switch (output ?? '') {
-    case '':
-      return 'table';
-    case 'wide':
-    case 'json':
-    case 'yaml':
-    case 'name':
-      return output as Format;
-    default:
-      throw new UsageError(
-        `unable to match a printer suitable for the output format "${output}", allowed formats are: json,name,wide,yaml`,
-      );
-  }
 }
 
 /** Empty when there is nothing to print. */

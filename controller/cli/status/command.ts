@@ -5,11 +5,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Call, defineCommand, warn } from '../command.ts';
 import { UsageError } from '../errors.ts';
 import type { FlagTable } from '../flags.ts';
+import { formatOf, LIST_FORMATS } from '../output-format.ts';
 import { WORKLOAD_TYPES } from '../resources.ts';
 import { parseSelection } from '../view/selection.ts';
 import { follow, parseTimeout } from './follow.ts';
 import { readStatuses } from './read.ts';
-import { formatOf, render } from './render.ts';
+import { render } from './render.ts';
 
 const FLAGS = {
   selector: { type: 'text', short: 'l', usage: 'Selector (label query) to filter on, as with kubectl get.' },
@@ -57,7 +58,7 @@ async function run(call: Call<typeof FLAGS>): Promise<number> {
   const allNamespaces = flags['all-namespaces'];
   const isNamed = 'targets' in selection;
   if (isNamed && allNamespaces) throw new UsageError('a resource cannot be retrieved by name across all namespaces');
-  const format = formatOf(flags.output);
+  const format = formatOf(flags.output, LIST_FORMATS, 'table');
   const timeoutMs = parseTimeout(flags.timeout ?? '0');
   const isAsked = isNamed || flags.selector !== undefined;
   const watches = isWatching(flags.watch, isAsked);

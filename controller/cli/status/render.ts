@@ -2,36 +2,17 @@
 
 import { display } from '../../core/types.ts';
 import type { Json } from '../cluster.ts';
-import { UsageError } from '../errors.ts';
+import type { ListFormat } from '../output-format.ts';
 import { toJson, toYaml } from '../printer.ts';
 import { printed } from '../resources.ts';
 import { renderTable } from '../table.ts';
 import type { WorkloadStatus } from './read.ts';
 import { sourceStateText, stateOf } from './states.ts';
 
-export type Format = 'table' | 'wide' | 'json' | 'yaml' | 'name';
-
 export interface Layout {
-  readonly format: Format;
+  readonly format: ListFormat;
   readonly headers: boolean;
   readonly allNamespaces: boolean;
-}
-
-/** Throws UsageError for a format that there is not. */
-export function formatOf(output: string | undefined): Format {
-  switch (output ?? '') {
-    case '':
-      return 'table';
-    case 'wide':
-    case 'json':
-    case 'yaml':
-    case 'name':
-      return output as Format;
-    default:
-      throw new UsageError(
-        `unable to match a printer suitable for the output format "${output}", allowed formats are: json,name,wide,yaml`,
-      );
-  }
 }
 
 /** Empty when there is nothing to print. */

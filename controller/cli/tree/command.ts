@@ -4,6 +4,7 @@ import type { Cluster } from '../cluster.ts';
 import { type Call, defineCommand, warn } from '../command.ts';
 import { UsageError } from '../errors.ts';
 import type { FlagTable } from '../flags.ts';
+import { formatOf } from '../output-format.ts';
 import { toJson, toYaml } from '../printer.ts';
 import { aFewAtATime, inOrder } from '../reading.ts';
 import { isSource, parseTargets, type Target, WORKLOAD_TYPES, WORKLOADS } from '../resources.ts';
@@ -38,13 +39,13 @@ export const tree = defineCommand({
   run,
 });
 
-type Format = 'table' | 'wide' | 'json' | 'yaml';
+const FORMATS = ['json', 'wide', 'yaml'] as const;
 
 async function run(call: Call<typeof FLAGS>): Promise<number> {
   const { flags, shell } = call;
   const targets = parseTargets(call.args);
   if (targets.length === 0) throw new UsageError('name one or more, as configmap/NAME or deployment/NAME');
-  const format = formatOf(flags.output);
+  const format = formatOf(flags.output, FORMATS, 'table');
   const cluster = await call.cluster();
   const [view, pods] = await Promise.all([
     // Of a source, every workload may be a user.
@@ -99,22 +100,11 @@ async function statusesOf(view: NamespaceView, subjects: readonly (Located | Sou
   return relevant.flatMap((target) => found.get(target) ?? []);
 }
 
-function formatOf(output: string | undefined): Format {
-  switch (output ?? '') {
-    case '':
-      return 'table';
-    case 'wide':
-    case 'json':
-    case 'yaml':
-      return output as Format;
-    default:
-      throw new UsageError(
-        `unable to match a printer suitable for the output format "${output}", allowed formats are: json,wide,yaml`,
-      );
-  }
-}
-
-async function render(roots: readonly Node[], format: Format, headers: boolean): Promise<string> {
+async function render(
+  roots: readonly Node[],
+  format: (typeof FORMATS)[number] | 'table',
+  headers: boolean,
+): Promise<string> {
   switch (format) {
     case 'json':
       return toJson({ items: roots.map(toItem) });

@@ -5,10 +5,11 @@ import type { Cluster } from '../cluster.ts';
 import { type Call, defineCommand, warn } from '../command.ts';
 import { UsageError } from '../errors.ts';
 import type { FlagTable } from '../flags.ts';
+import { formatOf, LIST_FORMATS } from '../output-format.ts';
 import { inOrder } from '../reading.ts';
 import { isSource, parseTargets, typed } from '../resources.ts';
 import type { SourceName } from '../sources.ts';
-import { formatOf, render } from './render.ts';
+import { render } from './render.ts';
 import { Family, needsHash, type Row, rowsOf } from './rows.ts';
 import { mayName, Subjects } from './subjects.ts';
 import { listUsers, type User } from './users.ts';
@@ -49,7 +50,7 @@ export const whoUses = defineCommand({
 async function run(call: Call<typeof FLAGS>): Promise<number> {
   const { flags, shell } = call;
   const named = namedSources(call.args);
-  const format = formatOf(flags.output);
+  const format = formatOf(flags.output, LIST_FORMATS, 'table');
   const cluster = await call.cluster();
   const allNamespaces = flags['all-namespaces'];
   const [users, subjects] = await Promise.all([

@@ -1,37 +1,18 @@
 // The answer as a table, as names, or for machines.
 
 import type { Json } from '../cluster.ts';
-import { UsageError } from '../errors.ts';
+import type { ListFormat } from '../output-format.ts';
 import { toJson, toYaml } from '../printer.ts';
 import { renderTable } from '../table.ts';
 import type { Row } from './rows.ts';
 import { describeState } from './state.ts';
 
-export type Format = 'table' | 'wide' | 'json' | 'yaml' | 'name';
-
 export interface Layout {
-  readonly format: Format;
+  readonly format: ListFormat;
   readonly headers: boolean;
   readonly allNamespaces: boolean;
   /** Several were asked about: say which one a line is about. */
   readonly severalSources: boolean;
-}
-
-/** Throws UsageError for a format that there is not. */
-export function formatOf(output: string | undefined): Format {
-  switch (output ?? '') {
-    case '':
-      return 'table';
-    case 'wide':
-    case 'json':
-    case 'yaml':
-    case 'name':
-      return output as Format;
-    default:
-      throw new UsageError(
-        `unable to match a printer suitable for the output format "${output}", allowed formats are: json,name,wide,yaml`,
-      );
-  }
 }
 
 /** Empty when there is nothing to print. */
