@@ -38,8 +38,8 @@ export function workloadAdmission(
 
   async function planFor(request: AdmissionRequest, workload: Workload, replaced: Workload | undefined) {
     const mayBeUndo = replaced !== undefined && UNDO_MANAGERS.includes(request.fieldManager);
-    const paused = observer.isPaused(workload);
-    const observed = { ...(await observer.workload(workload, replaced)), hold: false, paused, mayBeUndo };
+    const wait = observer.waitOf(workload);
+    const observed = { ...(await observer.workload(workload, replaced)), hold: false, wait, mayBeUndo };
     const plan = planAdmission(observed);
     if (request.dryRun || plan.snapshots.length === 0) return plan;
     try {
@@ -70,7 +70,7 @@ export function workloadAdmission(
 
 function planNothing(observer: AdmissionObserver, workload: Workload, replaced: Workload | undefined) {
   const pins = observer.pins(workload, replaced);
-  const nothing = { optedIn: false, sources: [], revisions: [], hold: false, paused: false, mayBeUndo: false };
+  const nothing = { optedIn: false, sources: [], revisions: [], hold: false, wait: undefined, mayBeUndo: false };
   return planAdmission({ workload, replaced, pins, ...nothing });
 }
 

@@ -4,6 +4,7 @@
 import { decide, type Pins, pinKey, type SourceView } from '../core/decide.ts';
 import { MANAGED_LABEL, readRolled } from '../core/names.ts';
 import { type AdmissionObservation, withState } from '../core/plan-admission.ts';
+import { intervalMsLeft } from '../core/policy.ts';
 import { type Claim, type ConfigObject, display, type Reference, type Workload } from '../core/types.ts';
 import type { Log } from '../runtime/log.ts';
 import type { ContentIndex } from './content-index.ts';
@@ -21,12 +22,14 @@ export class AdmissionObserver {
   readonly #world: World;
   readonly #index: ContentIndex;
   readonly #views: SourceViews;
+  readonly #now: () => number;
   readonly #log: Log;
 
   constructor(world: World, index: ContentIndex, port: SourceReader, now: () => number, log: Log) {
     this.#world = world;
     this.#index = index;
     this.#views = new SourceViews(world, index, port, now);
+    this.#now = now;
     this.#log = log;
   }
 
@@ -50,9 +53,11 @@ export class AdmissionObserver {
     return this.#world.pins(workload.namespace, holders, this.#world.sourcesOf(workload));
   }
 
-  /** Whether a person has paused its rollouts of config. */
-  isPaused(workload: Workload): boolean {
-    return this.#world.policyOf(workload).paused;
+  /** Why a person's policy makes changes of its sources wait; undefined: it does not. */
+  waitOf(workload: Workload): AdmissionObservation['wait'] {
+    const policy = this.#world.policyOf(workload);
+    if (policy.paused) return 'paused';
+    return intervalMsLeft(policy, {}, this.#now()) > 0 ? 'interval' : undefined;
   }
 
   /** Who owns which fields of what is replaced. API servers leave that out of their question; the cache may know. */

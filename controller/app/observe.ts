@@ -113,7 +113,9 @@ export class Observer {
 
   /** Undefined when there is nothing to speak of: no ConfigRollouts on this server, or not yet enough known. */
   async status(key: string): Promise<ConfigRolloutObservation | Bereft | undefined> {
-    if (!this.#world.servesConfigRollouts) return undefined;
+    const { namespace } = parseKey(key);
+    // Where it may not work, another may.
+    if (!this.#world.hasConfigRollouts(namespace) || !this.#world.inScope(namespace)) return undefined;
     const configRollout = this.#world.configRolloutOf(parseKey(key));
     const observed = await this.workload(key);
     if (observed === undefined) return configRollout && { workload: undefined, configRollout, now: this.#now() };

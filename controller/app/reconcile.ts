@@ -2,7 +2,7 @@
 // and are thrown on, for the worker loop to try again.
 
 import { REASONS, type Reason } from '../core/names.ts';
-import { freshPacing, type Pacing, takeToken, throttleMs } from '../core/pacing.ts';
+import { freshPacing, type Pacing, pendingSince, takeToken, throttleMs } from '../core/pacing.ts';
 import { planSnapshot } from '../core/plan-snapshot.ts';
 import { planSource } from '../core/plan-source.ts';
 import { planStatus } from '../core/plan-status.ts';
@@ -99,7 +99,8 @@ export class Reconciler {
     const pacing = this.#pacing.get(workload.uid);
     if (pacing === undefined || pacing.awaitsSnapshot) return false;
     const waited = now - (pacing.pendingSince ?? now);
-    return throttleMs(pacing.bucket, now) > 0 || waited > this.#settings.settleMs;
+    const { heldSince, bucket } = pacing;
+    return heldSince !== undefined || throttleMs(bucket, now) > 0 || waited > this.#settings.settleMs;
   };
 
   /** Forgets what was remembered of a workload that is gone. */
@@ -131,7 +132,8 @@ export class Reconciler {
       bucket,
       awaitsSnapshot: plan.awaitsSnapshot === true,
       rolledAt: rolls ? now : pacing.rolledAt,
-      pendingSince: waits ? (pacing.pendingSince ?? now) : undefined,
+      pendingSince: waits ? (pendingSince(pacing) ?? now) : undefined,
+      heldSince: plan.held ? (pacing.heldSince ?? now) : undefined,
       // Said once, until a pause has let a token be saved up.
       slowed: slowed || (pacing.slowed && throttleMs(bucket, now) > 0),
     });

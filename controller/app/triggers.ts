@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { optIns } from '../core/opt-in.ts';
 import type { ConfigRollout } from '../core/policy.ts';
 import { type ConfigObject, objectKey, type Revision, type Workload } from '../core/types.ts';
-import type { Change, Store, Stored } from '../runtime/store.ts';
+import { type Change, EVERYWHERE, type Store, type Stored } from '../runtime/store.ts';
 import { WorkQueue } from '../runtime/work-queue.ts';
 import type { ContentIndex } from './content-index.ts';
 import { isSnapshot, type SnapshotObject, type World } from './world.ts';
@@ -42,9 +42,10 @@ export function connect(world: World, index: ContentIndex, queues: Queues, forge
   for (const store of world.workloads.values()) listen(store, (change) => onWorkload(world, queues, forget, change));
   for (const store of world.revisions.values()) listen(store, (change) => onRevision(world, queues, change));
   listen(world.configRollouts, (change) => onConfigRollout(queues, change));
-  world.whenConfigRolloutsServed(() => {
+  world.whenConfigRolloutsServed((scope) => {
     for (const store of world.workloads.values())
-      for (const workload of store.all()) enqueueStatus(queues, objectKey(workload));
+      for (const workload of store.all())
+        if ([EVERYWHERE, workload.namespace].includes(scope)) enqueueStatus(queues, objectKey(workload));
   });
   if (world.scope.selected) listen(world.scope.selected, (change) => onNamespace(world, queues, change));
 }
@@ -117,6 +118,8 @@ function onWorkload(
   if (after === undefined) forget(workload);
   else queues.workloads.add(objectKey(workload));
   enqueueStatus(queues, objectKey(workload));
+  // Its pods alone concern nobody else.
+  if (isUnchanged(before, after && before && { ...after, progress: before.progress })) return;
   // Of both: what it asks for no more has to be looked at once, too.
   const sides = [before, after].filter((side) => side !== undefined);
   for (const source of sides.flatMap((side) => [...world.sourcesNaming(side), ...world.sourcesOf(side)]))

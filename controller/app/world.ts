@@ -17,7 +17,7 @@ import {
   type Workload,
 } from '../core/types.ts';
 import type { Log } from '../runtime/log.ts';
-import { Store } from '../runtime/store.ts';
+import { EVERYWHERE, Store } from '../runtime/store.ts';
 import type { WorkloadKind } from '../workloads/kind.ts';
 import { revisionKinds } from '../workloads/kinds.ts';
 import type { SourceName } from './ports.ts';
@@ -44,8 +44,8 @@ export class World {
   readonly configRollouts: Store<ConfigRollout>;
   readonly scope: NamespaceScope;
   readonly #options: WorldOptions;
-  readonly #whenServed: (() => void)[] = [];
-  #servesConfigRollouts = false;
+  readonly #whenServed: ((scope: string) => void)[] = [];
+  readonly #configRolloutScopes = new Set<string>();
 
   constructor(options: WorldOptions, log: Log) {
     const { kinds, sourceKinds } = options;
@@ -90,23 +90,27 @@ export class World {
   }
 
   /** False where the server does not know ConfigRollouts, or they are not ours to read. */
-  get servesConfigRollouts(): boolean {
-    return this.#servesConfigRollouts;
+  hasConfigRollouts(namespace: string): boolean {
+    return this.#configRolloutScopes.has(EVERYWHERE) || this.#configRolloutScopes.has(namespace);
   }
 
-  set servesConfigRollouts(isServed: boolean) {
-    const isNews = isServed && !this.#servesConfigRollouts;
-    this.#servesConfigRollouts = isServed;
-    if (isNews) for (const listener of this.#whenServed) listener();
+  /** What a list has shown. `scope` is a namespace, or EVERYWHERE. */
+  noteConfigRollouts(scope: string, areServed: boolean): void {
+    const areNews = areServed && !this.#configRolloutScopes.has(scope);
+    if (areServed) this.#configRolloutScopes.add(scope);
+    else this.#configRolloutScopes.delete(scope);
+    if (areNews) for (const listener of this.#whenServed) listener(scope);
   }
 
-  /** Calls back whenever the server has come to know ConfigRollouts. */
-  whenConfigRolloutsServed(listener: () => void): void {
+  /** Calls back whenever the server has come to know ConfigRollouts, in a namespace or EVERYWHERE. */
+  whenConfigRolloutsServed(listener: (scope: string) => void): void {
     this.#whenServed.push(listener);
   }
 
-  configRolloutOf(workload: Pick<Workload, 'kind' | 'namespace' | 'name'>): ConfigRollout | undefined {
-    return this.configRollouts.get(`${workload.namespace}/${configRolloutName(workload)}`);
+  configRolloutOf({ kind, namespace, name }: Pick<Workload, 'kind' | 'namespace' | 'name'>): ConfigRollout | undefined {
+    const found = this.configRollouts.get(`${namespace}/${configRolloutName({ kind, name })}`);
+    // A server without rules in CEL takes any name for any workload.
+    return found?.workload.kind === kind && found.workload.name === name ? found : undefined;
   }
 
   policyOf(workload: Workload): Policy {

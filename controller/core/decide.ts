@@ -139,8 +139,16 @@ export function referencesTo(
   );
 }
 
-// The revision that a rollout makes shows up after it; until then the newest one is that of the content before.
-function revisionsSinceRoll(workload: Workload, revisions: readonly Revision[]): readonly Revision[] {
+/** The hash that the workload was last rolled to: its label, or else the record. */
+export function rolledHash(
+  { labels }: Workload,
+  { kind, name, recorded }: Pick<SourceView, 'kind' | 'name' | 'recorded'>,
+): string | undefined {
+  return readRolled(labels, kind, name)?.hash ?? recorded;
+}
+
+/** The revision that a rollout makes shows up after it; until then the newest one is that of the content before. */
+export function revisionsSinceRoll(workload: Workload, revisions: readonly Revision[]): readonly Revision[] {
   const newestThen = Number(workload.labels[AFTER_REVISION_LABEL] ?? -1);
   return revisions.filter(({ number }) => number > newestThen);
 }

@@ -13,6 +13,8 @@ export interface Pacing {
   readonly pendingSince: number | undefined;
   /** True once an Event has said that rollouts are slowed. */
   readonly slowed: boolean;
+  /** Since when a person's policy holds a rollout that is due; undefined when none does. Milliseconds since the epoch. */
+  readonly heldSince: number | undefined;
   /** When this process rolled it last. Milliseconds since the epoch. */
   readonly rolledAt: number | undefined;
   /** A rollout could go ahead if its snapshot were there. */
@@ -30,10 +32,16 @@ export function freshPacing(now: number): Pacing {
   return {
     bucket: { tokens: BURST, at: now },
     pendingSince: undefined,
+    heldSince: undefined,
     rolledAt: undefined,
     slowed: false,
     awaitsSnapshot: false,
   };
+}
+
+/** Since when a rollout waits for its sources to settle; one that was held only begins to, once it is held no more. */
+export function pendingSince({ heldSince, pendingSince: since }: Pacing): number | undefined {
+  return heldSince === undefined ? since : undefined;
 }
 
 /** Milliseconds until a token is there; 0 when one is. */

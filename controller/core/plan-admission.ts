@@ -22,8 +22,8 @@ export interface AdmissionObservation {
   readonly pins: Pins;
   /** The snapshot of a new content cannot be had: what ran before goes on. */
   readonly hold: boolean;
-  /** The workload's policy: what changed waits. */
-  readonly paused: boolean;
+  /** Why the workload's policy makes what changed wait; undefined: it does not. */
+  readonly wait: 'paused' | 'interval' | undefined;
   /** The request looks like `kubectl rollout undo`. */
   readonly mayBeUndo: boolean;
 }
@@ -69,15 +69,15 @@ export function planAdmission(observed: AdmissionObservation): AdmissionPlan {
     warnings: [
       ...undoWarnings(observed, decisions),
       ...unpinnedWarnings(observed, decisions),
-      ...pausedWarnings(observed, decisions),
+      ...waitWarnings(observed, decisions),
     ],
     why: moved.size > 0 ? `pinned to ${pinnedTo(decisions)}` : undefined,
   };
 }
 
 // A workload that is made anew has nothing that it could go on with.
-function waits({ paused, replaced }: AdmissionObservation): boolean {
-  return paused && replaced !== undefined;
+function waits({ wait, replaced }: AdmissionObservation): boolean {
+  return wait !== undefined && replaced !== undefined;
 }
 
 /**
@@ -132,12 +132,14 @@ function unpinnedWarnings({ workload, hold }: AdmissionObservation, decisions: r
   });
 }
 
-function pausedWarnings(observed: AdmissionObservation, decisions: readonly Decision[]): string[] {
+function waitWarnings(observed: AdmissionObservation, decisions: readonly Decision[]): string[] {
   const waiting = waits(observed) ? decisions.filter(({ rolls }) => rolls) : [];
   if (waiting.length === 0) return [];
-  const { kind, name } = observed.workload;
+  const workload = mention(observed.workload);
   const sources = waiting.map(({ source }) => mention(source)).join(', ');
   return [
-    `rollouts of config are paused for ${mention({ kind, name })}: the change of ${sources} waits (kubectl config-rollout resume ${mention({ kind, name })})`,
+    observed.wait === 'paused'
+      ? `rollouts of config are paused for ${workload}: the change of ${sources} waits (kubectl config-rollout resume ${workload})`
+      : `${workload} has rolled within the minInterval of its ConfigRollout: the change of ${sources} waits for its end`,
   ];
 }

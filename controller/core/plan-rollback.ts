@@ -2,8 +2,9 @@
 
 import type { Operation } from 'fast-json-patch';
 import type { Action } from './actions.ts';
-import { type Pins, pinOf, referencesTo, type SourceView } from './decide.ts';
+import { type Pins, pinKey, pinOf, referencesTo, revisionsSinceRoll, rolledHash, type SourceView } from './decide.ts';
 import { AFTER_REVISION_LABEL, FAILED_ROLLOUT_LABEL, REASONS } from './names.ts';
+import type { Pacing } from './pacing.ts';
 import { causeToWrite, marking, pinnedTo, repointing } from './pin-operations.ts';
 import type { Policy } from './policy.ts';
 import { display, mention, type Revision, refOf, type Workload } from './types.ts';
@@ -15,6 +16,7 @@ interface FailedObservation {
   readonly revisions: readonly Revision[];
   readonly pins: Pins;
   readonly policy: Policy;
+  readonly pacing: Pick<Pacing, 'rolledAt'>;
 }
 
 /** True when the last rollout failed, and was taken back. */
@@ -23,18 +25,19 @@ export function wasTakenBack({ labels }: Workload): boolean {
   return failed !== undefined && failed === labels[AFTER_REVISION_LABEL];
 }
 
-/** True when the pods of the last rollout missed their deadline, and not only those of the one before it. */
-export function missedDeadline({ progress }: Workload, { lastRolloutAt }: Policy): boolean {
-  // The Deployment controller leaves the old verdict there for a moment when a ReplicaSet is used again.
-  return progress.state === 'Failed' && lastRolloutAt !== undefined && (progress.failedAt ?? 0) > lastRolloutAt;
+/** True when pods missed a deadline that began after `since`, in milliseconds since the epoch. */
+export function missedDeadline({ progress }: Workload, since: number): boolean {
+  // The Deployment controller leaves an older verdict there for a moment when a ReplicaSet is used again. Its times are of
+  // whole seconds.
+  return progress.state === 'Failed' && (progress.failedAt ?? 0) > Math.floor(since / 1000) * 1000;
 }
 
-/** Nothing, unless the content of now was rolled out by us, failed, and the policy wants it taken back. */
-export function planRollback({ workload, sources, revisions, pins, policy }: FailedObservation): Action[] {
-  if (!policy.rollsBack || policy.paused || !missedDeadline(workload, policy) || wasTakenBack(workload)) return [];
-  const mounted = sources.filter((source) => referencesTo(workload.references, source, pins).length > 0);
-  // Somebody has gone elsewhere since: what fails is none of ours.
-  if (mounted.length === 0 || mounted.some((source) => !mountsCurrent(workload, source, pins))) return [];
+/** Nothing, unless the last rollout was of config, by us, has failed, and the policy wants it taken back. */
+export function planRollback(observed: FailedObservation): Action[] {
+  const { workload, revisions, pins, policy } = observed;
+  if (!policy.rollsBack || policy.paused || wasTakenBack(workload)) return [];
+  const mounted = rolledLast(observed);
+  if (mounted.length === 0 || !hasFailed(observed)) return [];
   const former = revisionBefore(workload, revisions);
   const back = former === undefined ? [] : restore(workload, mounted, former, pins);
   const changed = back.filter(({ changes }) => changes.length > 0);
@@ -62,8 +65,22 @@ export function planRollback({ workload, sources, revisions, pins, policy }: Fai
   ];
 }
 
-function mountsCurrent(workload: Workload, source: SourceView, pins: Pins): boolean {
-  return referencesTo(workload.references, source, pins).every((each) => pinOf(pins, each)?.hash === source.hash);
+// An image that a person sets later, and that fails, is none of ours; nor is a rollout that was done.
+function hasFailed({ workload, revisions, policy: { lastRollout }, pacing }: FailedObservation): boolean {
+  if (lastRollout === undefined || lastRollout.outcome === 'Complete') return false;
+  const since = Math.max(Date.parse(lastRollout.time), pacing.rolledAt ?? 0);
+  return missedDeadline(workload, since) && revisionsSinceRoll(workload, revisions).length <= 1;
+}
+
+// None where the status has not seen the last rollout yet, or somebody has gone elsewhere since.
+function rolledLast({ workload, sources, pins, policy: { lastRollout, seen } }: FailedObservation): SourceView[] {
+  const mounted = sources.filter((source) => referencesTo(workload.references, source, pins).length > 0);
+  if (mounted.some((source) => rolledHash(workload, source) !== seen[pinKey(source)])) return [];
+  const rolled = mounted.filter((source) => lastRollout?.sources.some((each) => pinKey(each) === pinKey(source)));
+  const isThere = rolled.every(({ hash, ...source }) =>
+    referencesTo(workload.references, source, pins).every((each) => pinOf(pins, each)?.hash === hash),
+  );
+  return isThere ? rolled : [];
 }
 
 // What was the newest when the rollout was written, or, where that is gone, the newest of those before it.

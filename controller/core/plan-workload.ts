@@ -6,7 +6,7 @@ import { causeOf } from './cause.ts';
 import { type Decision, decide, type Pins, pinKey, pinOf, type SourceView } from './decide.ts';
 import { tidyHistory } from './history.ts';
 import { MANAGED_LABEL, REASONS, rolledHashLabel } from './names.ts';
-import { type Pacing, settleMsLeft, throttleMs } from './pacing.ts';
+import { type Pacing, pendingSince, settleMsLeft, throttleMs } from './pacing.ts';
 import { causeToWrite, entryPath, marking, pinnedTo, repointing, stateLabels } from './pin-operations.ts';
 import { planRollback } from './plan-rollback.ts';
 import { intervalMsLeft, type Policy } from './policy.ts';
@@ -30,32 +30,39 @@ export interface WorkloadPlan extends Plan {
   readonly pending: boolean;
   readonly rolls: boolean;
   readonly slowed: boolean;
+  /** A person's policy makes a rollout wait. */
+  readonly held: boolean;
   /** Nothing can be done before a snapshot is there. */
   readonly awaitsSnapshot?: boolean;
 }
 
-const IDLE: WorkloadPlan = { ...NOTHING, pending: false, rolls: false, slowed: false };
+const IDLE: WorkloadPlan = { ...NOTHING, pending: false, rolls: false, slowed: false, held: false };
 
 /** What to do about one workload. The same world twice gives no action the second time. */
 export function planWorkload(observed: WorkloadObservation): WorkloadPlan {
   const { workload, sources, revisions, pins, pacing } = observed;
   if (workload.deleting || sources.length === 0) return IDLE;
   // The reading of a source ends with another look at its workloads.
-  const waiting: WorkloadPlan = { ...IDLE, pending: pacing.pendingSince !== undefined, slowed: pacing.slowed };
+  const waiting: WorkloadPlan = {
+    ...IDLE,
+    pending: pacing.pendingSince !== undefined,
+    slowed: pacing.slowed,
+    held: pacing.heldSince !== undefined,
+  };
   if (sources.some((source) => source.hash === undefined)) return waiting;
 
   const wanted = sources.map((source) => decide(workload, source, revisions, pins));
   const pending = wanted.some((decision) => decision.rolls);
   const turn = pending ? turnOf(observed, wanted) : NOW;
-  if (turn.settleMs > 0) return { ...waiting, pending, requeueAfterMs: turn.settleMs };
+  if (turn.settleMs > 0) return { ...waiting, pending, held: false, requeueAfterMs: turn.settleMs };
 
-  const { slowed, held } = turn;
-  const decisions = held
+  const { slowed, waits, held } = turn;
+  const decisions = waits
     ? wanted.map((each) => (each.rolls ? decide(workload, each.source, revisions, pins, { hold: true }) : each))
     : wanted;
   // A pin must never name a copy that is not there. Making it ends with another look at this workload.
   if (decisions.some((decision) => decision.needsSnapshot && decision.source.snapshot?.ready !== true)) {
-    return { ...waiting, pending, awaitsSnapshot: true };
+    return { ...waiting, pending, held, awaitsSnapshot: true };
   }
   const pinning = pinActions(workload, decisions, revisions);
   const actions = [
@@ -65,8 +72,8 @@ export function planWorkload(observed: WorkloadObservation): WorkloadPlan {
     // Never beside a rollout, whose patch would pull the ground from under it; the patch brings another look.
     ...(pinning.length === 0 ? atRest(observed, pending) : []),
   ];
-  const rolls = pending && !held;
-  return { actions, pending, rolls, slowed, ...(turn.waitMs > 0 && { requeueAfterMs: turn.waitMs }) };
+  const rolls = pending && !waits;
+  return { actions, pending, rolls, slowed, held, ...(turn.waitMs > 0 && { requeueAfterMs: turn.waitMs }) };
 }
 
 /** When a rollout that is due may go ahead. */
@@ -74,6 +81,8 @@ interface Turn {
   /** Nothing at all is done before. */
   readonly settleMs: number;
   /** What changed waits; all else goes on. */
+  readonly waits: boolean;
+  /** Because a person's policy says so. */
   readonly held: boolean;
   /** Because it rolled too often. */
   readonly slowed: boolean;
@@ -81,21 +90,25 @@ interface Turn {
   readonly waitMs: number;
 }
 
-const NOW: Turn = { settleMs: 0, held: false, slowed: false, waitMs: 0 };
+const NOW: Turn = { settleMs: 0, waits: false, held: false, slowed: false, waitMs: 0 };
 
 function turnOf(observed: WorkloadObservation, wanted: readonly Decision[]): Turn {
   const { policy, pacing, now } = observed;
-  if (policy.paused) return { ...NOW, held: true };
-  const settleMs = settleLeft(observed, wanted);
+  if (policy.paused) return { ...NOW, waits: true, held: true };
   const throttle = throttleMs(pacing.bucket, now);
-  const waitMs = Math.max(throttle, intervalMsLeft(policy, pacing.rolledAt, now));
-  return { settleMs, held: waitMs > 0, slowed: throttle > 0, waitMs };
+  const interval = intervalMsLeft(policy, pacing, now);
+  const held = interval > 0;
+  // What is held settles when it is held no more.
+  const settleMs = held ? 0 : settleLeft(observed, wanted);
+  const waitMs = Math.max(throttle, interval);
+  return { settleMs, waits: waitMs > 0, held, slowed: throttle > 0, waitMs };
 }
 
 function atRest(observed: WorkloadObservation, pending: boolean): Action[] {
   const back = pending ? [] : planRollback(observed);
   const { workload, sources, revisions, pins } = observed;
-  return back.length > 0 ? back : tidyHistory(workload, sources, revisions, pins);
+  const isPatch = back.some(({ type }) => type === 'PatchWorkload');
+  return isPatch ? back : [...back, ...tidyHistory(workload, sources, revisions, pins)];
 }
 
 // The first snapshot of an only source has nothing to wait for. Any other change may be part of one apply, that is about
@@ -106,7 +119,7 @@ function settleLeft(
 ): number {
   if (sources.length < 2 && wanted.every(({ rolled }) => rolled === undefined)) return 0;
   const lastChange = Math.max(...sources.map((source) => source.since));
-  return settleMsLeft(lastChange, pacing.pendingSince ?? now, policy.settleMs ?? settleMs, now);
+  return settleMsLeft(lastChange, pendingSince(pacing) ?? now, policy.settleMs ?? settleMs, now);
 }
 
 function pinActions(workload: Workload, decisions: readonly Decision[], revisions: readonly Revision[]): Action[] {

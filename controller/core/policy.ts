@@ -1,8 +1,11 @@
 // What a person says about the rollouts of one workload, in its ConfigRollout.
 
 import type { ConfigRolloutSpec, ConfigRolloutStatus } from './config-rollout.ts';
+import { pinKey } from './decide.ts';
 import { shorten } from './names.ts';
 import type { Meta, Workload } from './types.ts';
+
+export type LastRollout = NonNullable<ConfigRolloutStatus['lastRollout']>;
 
 export interface Policy {
   readonly paused: boolean;
@@ -11,8 +14,10 @@ export interface Policy {
   readonly minIntervalMs: number;
   /** A rollout that misses its deadline is taken back. */
   readonly rollsBack: boolean;
-  /** When the last rollout was seen, in milliseconds since the epoch, to the second; undefined: never. */
-  readonly lastRolloutAt: number | undefined;
+  /** As the status says; undefined: none was seen. */
+  readonly lastRollout: LastRollout | undefined;
+  /** What the status has seen rolled out, by `pinKey`: the hash. */
+  readonly seen: Readonly<Record<string, string | undefined>>;
 }
 
 /** Of a workload that has no ConfigRollout. */
@@ -21,7 +26,8 @@ export const NO_POLICY: Policy = {
   settleMs: undefined,
   minIntervalMs: 0,
   rollsBack: false,
-  lastRolloutAt: undefined,
+  lastRollout: undefined,
+  seen: {},
 };
 
 /** A ConfigRollout as the caches keep it. */
@@ -54,18 +60,19 @@ export function readPolicy(
     settleMs: settleSeconds === undefined ? undefined : settleSeconds * 1000,
     minIntervalMs: amount === undefined ? 0 : Number(amount) * (UNIT_MS[unit] ?? 0),
     rollsBack: onFailure === 'Rollback',
-    lastRolloutAt: Date.parse(status?.lastRollout?.time ?? '') || undefined,
+    lastRollout: status?.lastRollout,
+    seen: Object.fromEntries((status?.sources ?? []).map((source) => [pinKey(source), source.rolledHash])),
   };
 }
 
-/** Milliseconds until the policy lets the workload roll again; 0: it may now. `rolledAt`: when this process rolled it last. */
+/** Milliseconds until the policy lets the workload roll again; 0: it may now. */
 export function intervalMsLeft(
-  { minIntervalMs, lastRolloutAt }: Policy,
-  rolledAt: number | undefined,
+  { minIntervalMs, lastRollout }: Policy,
+  { rolledAt = 0, heldSince }: { readonly rolledAt?: number | undefined; readonly heldSince?: number | undefined },
   now: number,
 ): number {
   if (minIntervalMs === 0) return 0;
-  const last = Math.max(lastRolloutAt ?? 0, rolledAt ?? 0);
-  // A clock that was set back must not hold a rollout longer than the policy says.
-  return Math.min(minIntervalMs, Math.max(0, last + minIntervalMs - now));
+  const last = Math.max(Date.parse(lastRollout?.time ?? '') || 0, rolledAt);
+  // Another clock may have been ahead; that must not hold a rollout longer than the policy says.
+  return Math.max(0, Math.min(last, heldSince ?? now) + minIntervalMs - now);
 }

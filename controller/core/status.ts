@@ -2,16 +2,14 @@
 // labels, the template and the sources; what it says decides nothing, but for `lastRollout.time`.
 
 import type { ConfigRolloutStatus } from './config-rollout.ts';
-import { type Pins, pinOf, referencesTo, type SourceView } from './decide.ts';
+import { type Pins, pinOf, referencesTo, revisionsSinceRoll, rolledHash, type SourceView } from './decide.ts';
 import { sameTemplate } from './history.ts';
-import { readRolled } from './names.ts';
 import { missedDeadline, wasTakenBack } from './plan-rollback.ts';
-import type { Policy } from './policy.ts';
+import type { LastRollout, Policy } from './policy.ts';
 import { conditionsOf, type Verdict } from './status-conditions.ts';
-import { mention, type Revision, type SourceKind, type Workload } from './types.ts';
+import { mention, type Revision, type Workload } from './types.ts';
 
 export type SourceStatus = NonNullable<ConfigRolloutStatus['sources']>[number];
-export type LastRollout = NonNullable<ConfigRolloutStatus['lastRollout']>;
 
 export interface StatusObservation {
   readonly workload: Workload;
@@ -31,7 +29,7 @@ export interface StatusObservation {
 export function statusOf(observed: StatusObservation): ConfigRolloutStatus {
   const { workload, generation, before, now } = observed;
   const lastRollout = lastRolloutOf(observed);
-  const sources = sourcesOf(observed, lastRollout?.outcome);
+  const sources = sourcesOf(observed, lastRollout);
   const verdict: Verdict = {
     sources,
     outcome: lastRollout?.outcome,
@@ -72,7 +70,7 @@ function mountedSources({ workload, sources, pins }: StatusObservation): SourceV
 }
 
 /** Those that the template mentions, in a fixed order. */
-function sourcesOf(observed: StatusObservation, outcome: LastRollout['outcome'] | undefined): SourceStatus[] {
+function sourcesOf(observed: StatusObservation, lastRollout: LastRollout | undefined): SourceStatus[] {
   const { workload, pins } = observed;
   return mountedSources(observed)
     .map((source): SourceStatus => {
@@ -84,7 +82,7 @@ function sourcesOf(observed: StatusObservation, outcome: LastRollout['outcome'] 
         ...(source.hash !== undefined && { hash: source.hash }),
         ...(rolled !== undefined && { rolledHash: rolled }),
         ...(mounted && { snapshot: mounted.name }),
-        state: stateOf(observed, source, outcome),
+        state: stateOf(observed, source, lastRollout),
       };
     })
     .sort((a, b) => compare(a.kind, b.kind) || compare(a.name, b.name));
@@ -93,12 +91,12 @@ function sourcesOf(observed: StatusObservation, outcome: LastRollout['outcome'] 
 function stateOf(
   { workload, pins, policy }: StatusObservation,
   source: SourceView,
-  outcome: LastRollout['outcome'] | undefined,
+  lastRollout: LastRollout | undefined,
 ): SourceStatus['state'] {
   const mounted = referencesTo(workload.references, source, pins).map((each) => pinOf(pins, each));
   const { hash } = source;
   if (hash !== undefined && mounted.every((pin) => pin?.hash === hash)) {
-    return outcome === 'Failed' ? 'Failed' : 'Current';
+    return lastRollout?.outcome === 'Failed' && rolledIn(lastRollout, source) ? 'Failed' : 'Current';
   }
   const isRaw = mounted.some((pin) => pin === undefined);
   if (rolledHash(workload, source) === hash && !isRaw) return 'RolledBack';
@@ -107,16 +105,11 @@ function stateOf(
 
 /** What was rolled out last, and how far it is. From the outcome on that ended it, it stays what it was. */
 function lastRolloutOf(observed: StatusObservation): LastRollout | undefined {
-  const { workload, before, now } = observed;
-  const changed = mountedSources(observed).flatMap((source) => {
-    const { kind, name } = source;
-    const to = rolledHash(workload, source);
-    const from = before?.sources?.find((each) => each.kind === kind && each.name === name)?.rolledHash;
-    return to === undefined || to === from ? [] : [{ kind, name, ...(from !== undefined && { from }), to }];
-  });
+  const { before, now } = observed;
   const known = before?.lastRollout;
   // What is managed no more rolls no more; what rolled last stands.
   if (mountedSources(observed).length === 0) return known;
+  const changed = rolledSince(observed);
   if (changed.length === 0 && known === undefined) return undefined;
   const cause = causeOf(observed);
   const rollout =
@@ -126,9 +119,29 @@ function lastRolloutOf(observed: StatusObservation): LastRollout | undefined {
   return { ...rollout, outcome: outcomeOf(observed, rollout) };
 }
 
-function outcomeOf(observed: StatusObservation, { outcome, time }: LastRollout): LastRollout['outcome'] {
-  const { workload, pins, policy } = observed;
-  const wentBack = mountedSources(observed).some((source) =>
+/** What was rolled out since the last status. */
+function rolledSince(observed: StatusObservation): LastRollout['sources'] {
+  const { workload, revisions, before } = observed;
+  // A person may have mentioned a source again that was rolled long ago.
+  const isFresh = before === undefined || revisionsSinceRoll(workload, revisions).length <= 1;
+  return mountedSources(observed).flatMap(({ kind, name, recorded }) => {
+    const to = rolledHash(workload, { kind, name, recorded });
+    const known = before?.sources?.find((each) => each.kind === kind && each.name === name);
+    const from = known?.rolledHash;
+    if (to === undefined || to === from || (known === undefined && !isFresh)) return [];
+    return [{ kind, name, ...(from !== undefined && { from }), to }];
+  });
+}
+
+function rolledIn({ sources }: LastRollout, { kind, name }: SourceView): boolean {
+  return sources.some((each) => each.kind === kind && each.name === name);
+}
+
+function outcomeOf(observed: StatusObservation, rollout: LastRollout): LastRollout['outcome'] {
+  const { workload, pins } = observed;
+  const { outcome, time } = rollout;
+  const rolled = mountedSources(observed).filter((source) => rolledIn(rollout, source));
+  const wentBack = rolled.some((source) =>
     referencesTo(workload.references, source, pins).some(
       (each) => (pinOf(pins, each)?.hash ?? source.hash) !== rolledHash(workload, source),
     ),
@@ -136,7 +149,7 @@ function outcomeOf(observed: StatusObservation, { outcome, time }: LastRollout):
   if (wentBack) return 'RolledBack';
   // Done is done: a workload that is scaled up, or whose pods fail later, rolls out no config.
   if (outcome === 'Complete' || workload.progress.state === 'Complete') return 'Complete';
-  return missedDeadline(workload, { ...policy, lastRolloutAt: Date.parse(time) }) ? 'Failed' : 'Progressing';
+  return missedDeadline(workload, Date.parse(time)) ? 'Failed' : 'Progressing';
 }
 
 // On the workload until its revision carries it.
@@ -147,13 +160,6 @@ function causeOf({ workload, revisions }: StatusObservation): string | undefined
 function missingSnapshots({ workload, pins }: StatusObservation): string[] {
   const missing = workload.references.filter((each) => pinOf(pins, each)?.exists === false);
   return [...new Set(missing.map(({ kind, name }) => `${kind.toLowerCase()}/${name}`))];
-}
-
-function rolledHash(
-  { labels }: Workload,
-  { kind, name, recorded }: { readonly kind: SourceKind; readonly name: string; readonly recorded: string | undefined },
-): string | undefined {
-  return readRolled(labels, kind, name)?.hash ?? recorded;
 }
 
 /** RFC 3339, to the second, as Kubernetes writes times. */

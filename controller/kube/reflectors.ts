@@ -36,7 +36,10 @@ export function reflectorsOf(client: KubeClient, world: World, watching: Watchin
     of: ResourceName & { readonly optional?: boolean },
     store: Store<T> | undefined,
     project: ReflectorOptions<T>['project'],
-    { metadataOnly = false, onServed }: { metadataOnly?: boolean; onServed?: (isServed: boolean) => void } = {},
+    {
+      metadataOnly = false,
+      onServed,
+    }: { metadataOnly?: boolean; onServed?: (scope: string, isServed: boolean) => void } = {},
   ): RunnableReflector[] =>
     scopes.flatMap((namespace) => {
       if (store === undefined) return [];
@@ -51,7 +54,7 @@ export function reflectorsOf(client: KubeClient, world: World, watching: Watchin
           project,
           store,
           log,
-          ...(onServed && { onServed }),
+          ...(onServed && { onServed: (isServed) => onServed(scope, isServed) }),
         }),
       ];
     });
@@ -65,9 +68,7 @@ export function reflectorsOf(client: KubeClient, world: World, watching: Watchin
     ),
     // Nothing depends on it that design promises: an install without the CRD works.
     ...make({ ...CONFIG_ROLLOUTS, optional: true }, world.configRollouts, projectConfigRollout, {
-      onServed: (isServed) => {
-        world.servesConfigRollouts = isServed;
-      },
+      onServed: (scope, areServed) => world.noteConfigRollouts(scope, areServed),
     }),
     ...selectedNamespaces(client, world.scope.selected, namespaceSelector, log),
   ];

@@ -3,38 +3,14 @@
 // to wait, and the store keeps what was last known meanwhile.
 
 import { type ChildAbort, childAbort } from './abort.ts';
-import { Backoff, type BackoffOptions, sleep } from './backoff.ts';
+import { Backoff, sleep } from './backoff.ts';
 import { messageOf, retryAfterOf, statusOf } from './failure.ts';
 import { FailureStreak } from './failure-streak.ts';
 import type { ListWatch, WatchEvent } from './list-watch.ts';
 import type { Log } from './log.ts';
 import { identify, isExpired, WatchError } from './raw-object.ts';
+import { DEFAULT_TIMINGS, type ReflectorTimings } from './reflector-timings.ts';
 import { keyOf, type Store, type Stored } from './store.ts';
-
-export interface ReflectorTimings {
-  /** Items per LIST page. */
-  readonly pageSize: number;
-  /** Each watch asks for a random life between these, in seconds, so that reflectors do not reconnect together. */
-  readonly minimumWatchSeconds: number;
-  readonly maximumWatchSeconds: number;
-  /** A watch that was silent for its whole life and this much longer is taken for dead, in ms. */
-  readonly watchdogGraceMs: number;
-  /** A watch without events that lived this long counts as healthy, in ms. */
-  readonly healthyAfterMs: number;
-  readonly backoff: BackoffOptions;
-  /** Between two looks for an optional resource that is not there, in ms. */
-  readonly absentMs: number;
-}
-
-export const DEFAULT_TIMINGS: ReflectorTimings = {
-  pageSize: 500,
-  minimumWatchSeconds: 300,
-  maximumWatchSeconds: 600,
-  watchdogGraceMs: 30_000,
-  healthyAfterMs: 1_000,
-  backoff: { minimumMs: 800, maximumMs: 30_000 },
-  absentMs: 10_000,
-};
 
 export interface ReflectorOptions<T extends Stored> {
   /** For logs: what is listed, such as `configmaps`. */
@@ -59,6 +35,12 @@ const EXPIRED_LISTS_BEFORE_UNPAGED = 3;
 /** So many failures at one resourceVersion, and it is given up for a fresh list: something there cannot be read. */
 const FAILURES_BEFORE_RELIST = 10;
 
+/**
+ * So many looks for an optional resource, before it is taken for absent. API servers that start refuse everything for a
+ * moment, until they have read their RBAC rules, or do not know custom resources yet.
+ */
+const ABSENT_LOOKS = 3;
+
 /** A server may ask for patience, but not for ever, in ms. */
 const LONGEST_RETRY_AFTER_MS = 300_000;
 
@@ -74,6 +56,8 @@ export class Reflector<T extends Stored> {
   #resumeFrom: string | undefined;
   #expiredLists = 0;
   #failuresHere = 0;
+  /** Looks in a row that did not find an optional resource. */
+  #absences = 0;
 
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
@@ -124,6 +108,7 @@ export class Reflector<T extends Stored> {
     if (resourceVersion === '') throw new Error('the list has no resourceVersion');
     this.#expiredLists = 0;
     this.#failuresHere = 0;
+    this.#absences = 0;
     store.replace(scope, kept, resourceVersion);
     onServed?.(true);
     this.#markSynced();
@@ -204,7 +189,8 @@ export class Reflector<T extends Stored> {
   /** Decides how to go on, reports, and returns how long to wait, in ms. */
   #recoverFrom(error: unknown): number {
     const wasListing = this.#resumeFrom === undefined;
-    if (this.#isAbsent(error)) return this.#timings.absentMs;
+    if (this.#seemsAbsent(error)) return this.#absent(error);
+    this.#absences = 0;
     this.#failuresHere += 1;
     if (isExpired(error)) {
       if (wasListing) this.#expiredLists += 1;
@@ -217,21 +203,29 @@ export class Reflector<T extends Stored> {
     return waitMs;
   }
 
-  #isAbsent(error: unknown): boolean {
-    const { optional, store, scope, name, log, onServed } = this.#options;
-    const status = statusOf(error);
-    if (optional !== true || (status !== 404 && status !== 403)) return false;
-    if (status === 404) {
+  #seemsAbsent(error: unknown): boolean {
+    return this.#options.optional === true && [403, 404].includes(statusOf(error) ?? 0);
+  }
+
+  /** Returns how long to wait, in ms. */
+  #absent(error: unknown): number {
+    const { store, scope, name, log, onServed } = this.#options;
+    const wasThere = this.#resumeFrom !== undefined || store.size > 0;
+    const isUnknown = statusOf(error) === 404;
+    this.#resumeFrom = undefined;
+    this.#absences += 1;
+    // That there is none of it at the start is the usual case, and no reason to wait.
+    if (this.#absences < ABSENT_LOOKS && (wasThere || !isUnknown)) return this.#timings.doubtMs;
+    if (isUnknown) {
       log('debug', 'there is no such resource', { reflector: name, scope });
       store.clear(scope);
     } else {
       // Whoever may not read it should know. What was read when it was allowed is not gone.
       this.#streak.report(error, 'list', this.#timings.absentMs);
     }
-    this.#resumeFrom = undefined;
     onServed?.(false);
     this.#markSynced();
-    return true;
+    return this.#timings.absentMs;
   }
 
   #recovered(): void {

@@ -192,6 +192,26 @@ describe('onFailure: Rollback', () => {
     await ready(scenario, 'Current');
   });
 
+  test('leaves alone what fails later, for another reason', async () => {
+    const scenario = await adopted('policy-image', { progressDeadlineSeconds: 2 });
+    await ready(scenario, 'Current');
+    await say(scenario, { onFailure: 'Rollback' });
+    await scenario.edit(V2);
+    const pin = await scenario.runsWith(V2);
+    await until('the rollout is done', async () => {
+      const { status } = await scenario.get(CONFIG_ROLLOUT);
+      return status.lastRollout.outcome === 'Complete' && status.lastRollout.sources[0].from !== undefined;
+    });
+    await scenario.apply(quota);
+    await scenario.kubectl('set', 'image', 'deployment/bar', 'app=app:broken');
+    await until('the image misses its deadline', async () =>
+      (await scenario.deployment()).status.conditions.some(({ reason }: Json) => reason === 'ProgressDeadlineExceeded'),
+    );
+    await scenario.quiet();
+    expect(mountedBy(await scenario.deployment())).toBe(pin);
+    expect(await scenario.events('ConfigRolledBack')).toEqual([]);
+  });
+
   test('Keep, the default, leaves it to people, and shows it', async () => {
     const scenario = await adopted('policy-keep', { progressDeadlineSeconds: 2 });
     await ready(scenario, 'Current');

@@ -46,7 +46,7 @@ function admitted(asked: Raw, replaced?: Raw, observed: Partial<AdmissionObserva
     revisions: [],
     pins: PINS,
     hold: false,
-    paused: false,
+    wait: undefined,
     mayBeUndo: false,
     ...observed,
   });
@@ -303,6 +303,30 @@ const TABLE: Readonly<Record<string, Row>> = {
     becomes: [FOO1],
     labelled: { [FOO]: H1, ...OWNED },
   },
+  'paused: what changed goes on with what it had, what did not is pinned as ever': {
+    asks: ['foo', 'bar'],
+    stored: [FOO1, BAR1],
+    labels: { [FOO]: H1, [BAR]: H1, ...OWNED },
+    sources: [aSource(), aSource({ name: 'bar', hash: H1 })],
+    observed: { wait: 'paused' },
+    becomes: [FOO1, BAR1],
+    labelled: { [FOO]: H1, [BAR]: H1, ...OWNED },
+  },
+  'waiting for its interval: the same': {
+    asks: ['foo'],
+    stored: [FOO1],
+    labels: { [FOO]: H1, ...OWNED },
+    observed: { wait: 'interval' },
+    becomes: [FOO1],
+    labelled: { [FOO]: H1, ...OWNED },
+  },
+  'paused: a creation is pinned, for it has nothing to go on with': {
+    asks: ['foo'],
+    asksLabels: { [MANAGED]: 'all' },
+    observed: { wait: 'paused' },
+    becomes: [FOO2],
+    labelled: { [MANAGED]: 'all', [FOO]: H2, [AFTER]: '0' },
+  },
   'held: a creation stays raw': {
     asks: ['foo'],
     asksLabels: { [MANAGED]: 'all' },
@@ -412,6 +436,21 @@ describe('a warning', () => {
     expect(plan.warnings).toEqual([
       `configmap/foo could not be copied now; deployment/web ${meanwhile} until the controller has done so (kubectl describe configmap/foo says more)`,
     ]);
+  });
+
+  test.each([
+    [
+      'paused',
+      'rollouts of config are paused for deployment/web: the change of configmap/foo waits (kubectl config-rollout resume deployment/web)',
+    ],
+    [
+      'interval',
+      'deployment/web has rolled within the minInterval of its ConfigRollout: the change of configmap/foo waits for its end',
+    ],
+  ] as const)('says what waits because of a policy: %s', (wait, text) => {
+    const was = { [FOO]: H1, ...OWNED };
+    const { plan } = admitted(aMount(['foo'], was), aMount([FOO1], was), { sources: [aSource()], wait });
+    expect(plan.warnings).toEqual([text]);
   });
 
   test('is about the source that could not be copied, and not about one that did not change', () => {

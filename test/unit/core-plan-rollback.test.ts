@@ -3,7 +3,7 @@ import jsonPatch from 'fast-json-patch';
 import { freshPacing } from '../../controller/core/pacing.ts';
 import { planRollback } from '../../controller/core/plan-rollback.ts';
 import { planWorkload } from '../../controller/core/plan-workload.ts';
-import { NO_POLICY } from '../../controller/core/policy.ts';
+import { type LastRollout, NO_POLICY, type Policy } from '../../controller/core/policy.ts';
 import {
   aDeployment,
   aRevision,
@@ -40,13 +40,20 @@ function raw({ labels = {}, mounts = [FOO2], failedAt = NOON + 600_000, observed
   };
 }
 
-const POLICY = { ...NO_POLICY, rollsBack: true, lastRolloutAt: NOON };
+const LAST: LastRollout = {
+  time: at(NOON),
+  outcome: 'Progressing',
+  sources: [{ kind: 'ConfigMap', name: 'foo', from: H1, to: H2 }],
+};
+const POLICY: Policy = { ...NO_POLICY, rollsBack: true, lastRollout: LAST, seen: { 'ConfigMap/foo': H2 } };
+const revision = (number: number) => aRevision({ mounts: [number === 1 ? FOO1 : FOO2], number });
 const failed = (overrides: object = {}, deployment = raw()) => ({
   workload: projected(deployment),
   sources: [aSource()],
-  revisions: [aRevision({ mounts: [FOO1], number: 1 }), aRevision({ mounts: [FOO2], number: 2 })],
+  revisions: [1, 2].map(revision),
   pins: pinsOf(['foo', H1], ['foo', H2]),
   policy: POLICY,
+  pacing: { rolledAt: undefined },
   ...overrides,
 });
 
@@ -83,7 +90,15 @@ describe('a rollout that missed its deadline', () => {
     ['rollouts are paused', failed({ policy: { ...POLICY, paused: true } })],
     ['the verdict is about the rollout before', failed({}, raw({ failedAt: NOON }))],
     ['the verdict is about an older template', failed({}, raw({ observedGeneration: 2 }))],
-    ['nobody saw it roll', failed({ policy: { ...POLICY, lastRolloutAt: undefined } })],
+    ['nobody saw it roll', failed({ policy: { ...POLICY, lastRollout: undefined } })],
+    ['the status speaks of a rollout before', failed({ policy: { ...POLICY, seen: { 'ConfigMap/foo': H1 } } })],
+    ['this process rolled it after the verdict', failed({ pacing: { rolledAt: NOON + 600_500 } })],
+    ['the rollout was done', failed({ policy: { ...POLICY, lastRollout: { ...LAST, outcome: 'Complete' } } })],
+    ['a person has set another image since', failed({ revisions: [1, 2, 3].map(revision) })],
+    [
+      'it was another source that rolled out last',
+      failed({ policy: { ...POLICY, lastRollout: { ...LAST, sources: [] } } }),
+    ],
     ['a person went elsewhere', failed({}, raw({ mounts: [FOO1] }))],
     ['the template is raw', failed({}, raw({ mounts: ['foo'] }))],
   ])('stays as it is when %s', (_, observed) => {
@@ -98,6 +113,19 @@ describe('a rollout that missed its deadline', () => {
     expect(planRollback(failed(overrides))).toEqual([
       expect.objectContaining({ type: 'Event', reason: 'ConfigRollbackImpossible', once: true }),
     ]);
+  });
+
+  test('is taken back also when another source of the workload was taken back before it', () => {
+    const deployment = raw({ mounts: [FOO2, pinned('bar', H1)], labels: { 'configmap.configrollout.dev/bar': H2 } });
+    const policy = { ...POLICY, seen: { 'ConfigMap/foo': H2, 'ConfigMap/bar': H2 } };
+    const sources = [aSource(), aSource({ name: 'bar', hash: H2 })];
+    const pins = pinsOf(['foo', H1], ['foo', H2], ['bar', H1], ['bar', H2]);
+    const revisions = [
+      aRevision({ mounts: [FOO1, pinned('bar', H1)], number: 1 }),
+      aRevision({ mounts: [FOO2, pinned('bar', H1)], number: 2 }),
+    ];
+    const [patch] = planRollback(failed({ policy, sources, pins, revisions }, deployment));
+    expect(patch).toMatchObject({ type: 'PatchWorkload', why: expect.stringContaining(`back to configmap/${FOO1}`) });
   });
 
   test('waits for nothing else that is due: a newer change rolls out instead', () => {

@@ -5,7 +5,7 @@ import type { Action, EventAction } from '../../controller/core/actions.ts';
 import type { Pacing } from '../../controller/core/pacing.ts';
 import { freshPacing, settleMsLeft, takeToken, throttleMs } from '../../controller/core/pacing.ts';
 import { planWorkload, type WorkloadObservation } from '../../controller/core/plan-workload.ts';
-import { NO_POLICY } from '../../controller/core/policy.ts';
+import { NO_POLICY, type Policy } from '../../controller/core/policy.ts';
 import {
   aDeployment,
   aRevision,
@@ -46,6 +46,7 @@ const plan = (overrides: Partial<WorkloadObservation> = {}) =>
 const empty: Pacing = {
   bucket: { tokens: 0, at: NOON },
   pendingSince: undefined,
+  heldSince: undefined,
   rolledAt: undefined,
   slowed: false,
   awaitsSnapshot: false,
@@ -301,6 +302,7 @@ describe('nothing is planned', () => {
       pending: true,
       rolls: false,
       slowed: false,
+      held: false,
     });
   });
 
@@ -321,6 +323,7 @@ describe('settling', () => {
       pending: true,
       rolls: false,
       slowed: false,
+      held: false,
       requeueAfterMs: 700,
     });
     expect(settle(NOON - 1000, NOON - 1000).rolls).toBe(true);
@@ -348,7 +351,13 @@ describe('settling', () => {
   test('does not begin when nothing is due', () => {
     const resting = aWorkload({ mounts: [FOO2, BAR2], rolled: { foo: H2, bar: H2 } });
     const sources = [aSource({ since: NOON }), aSource({ name: 'bar', since: NOON })];
-    expect(plan({ workload: resting, sources })).toEqual({ actions: [], pending: false, rolls: false, slowed: false });
+    expect(plan({ workload: resting, sources })).toEqual({
+      actions: [],
+      pending: false,
+      rolls: false,
+      slowed: false,
+      held: false,
+    });
   });
 
   test.each([
@@ -425,6 +434,68 @@ describe('a runaway writer', () => {
   test('does not slow a workload that has nothing due', () => {
     const workload = aWorkload({ mounts: [FOO2], rolled: { foo: H2 } });
     expect(plan({ workload, pacing: empty })).toMatchObject({ actions: [], slowed: false });
+  });
+});
+
+describe('a policy', () => {
+  const due = aWorkload({ mounts: [FOO1, BAR1], rolled: { foo: H1, bar: H1 } });
+  const sources = [aSource(), aSource({ name: 'bar', hash: H1 })];
+  const PAUSED = { ...NO_POLICY, paused: true };
+  const INTERVAL: Policy = {
+    ...NO_POLICY,
+    minIntervalMs: 60_000,
+    lastRollout: { time: new Date(NOON - 20_000).toISOString(), outcome: 'Complete', sources: [] },
+  };
+
+  test('that pauses holds what changed, and looks again when a person says so', () => {
+    const held = plan({ workload: due, sources, policy: PAUSED });
+    expect(held).toEqual({ actions: [], pending: true, rolls: false, slowed: false, held: true });
+  });
+
+  test('that wants more time between rollouts holds what changed until then', () => {
+    const held = plan({ workload: due, sources, policy: INTERVAL });
+    expect(held).toMatchObject({ actions: [], pending: true, rolls: false, slowed: false, held: true });
+    expect(held.requeueAfterMs).toBe(40_000);
+    const over = { ...freshPacing(NOON), pendingSince: NOON, heldSince: NOON };
+    expect(plan({ workload: due, sources, policy: INTERVAL, pacing: over, now: NOON + 40_000 })).toMatchObject({
+      rolls: true,
+      held: false,
+    });
+  });
+
+  test.each([
+    ['pauses', PAUSED],
+    ['wants more time', INTERVAL],
+  ])('that %s does not keep raw references raw, and holds back no source that has not changed', (_, policy) => {
+    const labels = { [FOO_LABEL]: H1, [BAR_LABEL]: H1, 'configrollout.dev/managed': 'owned' };
+    const raw = aDeployment({ metadata: { labels }, mounts: ['foo', 'bar'] });
+    const { mounts, labels: after } = carriedOut(raw, { revisions: [aRevision({ mounts: [FOO1] })], sources, policy });
+    expect(mounts).toEqual([FOO1, BAR1]);
+    expect(after).toEqual(labels);
+  });
+
+  test('lets what changed settle once it holds no more: what is changed with it rolls out with it', () => {
+    const hour = 3_600_000;
+    const pacing = { ...freshPacing(NOON), pendingSince: NOON - hour, heldSince: NOON - hour };
+    const changed = [aSource({ since: NOON - hour }), aSource({ name: 'bar', since: NOON - 5 })];
+    expect(plan({ workload: due, sources: changed, pacing })).toMatchObject({ held: false, requeueAfterMs: 995 });
+    const settled = { ...freshPacing(NOON), pendingSince: NOON };
+    expect(plan({ workload: due, sources: changed, pacing: settled, now: NOON + 995 })).toMatchObject({ rolls: true });
+  });
+
+  test('goes on holding while a source is read', () => {
+    const pacing = { ...freshPacing(NOON), pendingSince: NOON, heldSince: NOON };
+    const unread = [aSource({ hash: undefined, snapshot: undefined })];
+    expect(plan({ workload: due, sources: unread, policy: PAUSED, pacing })).toMatchObject({
+      pending: true,
+      held: true,
+    });
+  });
+
+  test('of its own settle time wins over that of all', () => {
+    const policy = { ...NO_POLICY, settleMs: 5000 };
+    const changed = [aSource({ since: NOON }), aSource({ name: 'bar', hash: H1 })];
+    expect(plan({ workload: due, sources: changed, policy }).requeueAfterMs).toBe(5000);
   });
 });
 

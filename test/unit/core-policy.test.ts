@@ -1,7 +1,16 @@
 import { describe, expect, test } from '@jest/globals';
-import { configRolloutName, intervalMsLeft, NO_POLICY, readPolicy } from '../../controller/core/policy.ts';
+import {
+  configRolloutName,
+  intervalMsLeft,
+  type LastRollout,
+  NO_POLICY,
+  type Policy,
+  readPolicy,
+} from '../../controller/core/policy.ts';
 import { projectConfigRollout } from '../../controller/workloads/config-rollout.ts';
 import { NAMESPACE, NOON } from '../support/builders.ts';
+
+const LAST: LastRollout = { time: '2026-06-01T12:00:00Z', outcome: 'Complete', sources: [] };
 
 describe('a policy', () => {
   test('is read from the spec of a ConfigRollout, and from when it saw the last rollout', () => {
@@ -14,12 +23,22 @@ describe('a policy', () => {
         onFailure: 'Rollback',
         minInterval: '10m',
       },
-      status: { lastRollout: { time: '2026-06-01T12:00:00Z', outcome: 'Complete', sources: [] } },
+      status: {
+        sources: [{ kind: 'ConfigMap', name: 'foo', rolledHash: 'h', state: 'Current' }],
+        lastRollout: LAST,
+      },
     });
     expect(object).toMatchObject({
       generation: 2,
       workload: { kind: 'Deployment', name: 'web' },
-      policy: { paused: true, settleMs: 0, minIntervalMs: 600_000, rollsBack: true, lastRolloutAt: NOON },
+      policy: {
+        paused: true,
+        settleMs: 0,
+        minIntervalMs: 600_000,
+        rollsBack: true,
+        lastRollout: LAST,
+        seen: { 'ConfigMap/foo': 'h' },
+      },
     });
   });
 
@@ -51,14 +70,22 @@ describe('a policy', () => {
 
 describe('the least time between two rollouts', () => {
   const policy = { ...NO_POLICY, minIntervalMs: 60_000 };
-  test.each([
-    ['no rollout was ever seen', { policy, now: NOON }, 0],
-    ['the last is long ago', { policy: { ...policy, lastRolloutAt: NOON - 61_000 }, now: NOON }, 0],
-    ['the last was 20 s ago', { policy: { ...policy, lastRolloutAt: NOON - 20_000 }, now: NOON }, 40_000],
-    ['only this process knows of it', { policy, rolledAt: NOON - 1000, now: NOON }, 59_000],
-    ['the clock was set back an hour', { policy: { ...policy, lastRolloutAt: NOON + 3_600_000 }, now: NOON }, 60_000],
-    ['there is no such policy', { policy: { ...NO_POLICY, lastRolloutAt: NOON }, now: NOON }, 0],
-  ])('%s', (_, { policy: given, now, ...rest }: { policy: typeof policy; now: number; rolledAt?: number }, left) => {
-    expect(intervalMsLeft(given, rest.rolledAt, now)).toBe(left);
+  const rolledAt = (at: number): Policy => ({ ...policy, lastRollout: { ...LAST, time: new Date(at).toISOString() } });
+
+  test.each<[string, Policy, Parameters<typeof intervalMsLeft>[1], number]>([
+    ['is over when no rollout was ever seen', policy, {}, 0],
+    ['is over when the last is long ago', rolledAt(NOON - 61_000), {}, 0],
+    ['has 40 s left when the last was 20 s ago', rolledAt(NOON - 20_000), {}, 40_000],
+    ['counts from what only this process knows of', policy, { rolledAt: NOON - 1000 }, 59_000],
+    ['is over where there is no such policy', { ...rolledAt(NOON), minIntervalMs: 0 }, {}, 0],
+  ])('%s', (_, given, pacing, left) => {
+    expect(intervalMsLeft(given, pacing, NOON)).toBe(left);
+  });
+
+  test('ends in time also when it was another clock that said when the last was', () => {
+    const ahead = rolledAt(NOON + 3_600_000);
+    expect(intervalMsLeft(ahead, {}, NOON)).toBe(60_000);
+    expect(intervalMsLeft(ahead, { heldSince: NOON }, NOON + 45_000)).toBe(15_000);
+    expect(intervalMsLeft(ahead, { heldSince: NOON }, NOON + 60_000)).toBe(0);
   });
 });

@@ -148,6 +148,46 @@ describe('a status', () => {
     expect(statusOf(observe({ workload, sources, before, now: NOON + 60_000 }))).toEqual(before);
   });
 
+  test('of one source that rolls out says so, while another one stays taken back', () => {
+    const pins = pinsOf(['foo', H1], ['foo', H2], ['bar', H1], ['bar', H2]);
+    const sources = [aSource(), aSource({ name: 'bar', hash: H2 })];
+    const workload = (bar: string, progress = COMPLETE) =>
+      running({ mounts: [FOO1, pinned('bar', bar)], rolled: { foo: H2, bar }, progress });
+    const first = [aSource(), aSource({ name: 'bar', hash: H1 })];
+    const before = statusOf(observe({ pins, sources: first, workload: workload(H1) }));
+    expect(before.lastRollout?.outcome).toBe('RolledBack');
+    const rolling = statusOf(observe({ pins, sources, before, workload: workload(H2, ROLLING), now: NOON + 60_000 }));
+    expect(reasons(rolling)).toMatchObject({ Ready: 'False Progressing', Progressing: 'True RollingOut' });
+    const failed = workload(H2, missed(NOON + 120_000));
+    const after = statusOf(observe({ pins, sources, before: rolling, workload: failed, now: NOON + 121_000 }));
+    expect(reasons(after)).toMatchObject({ Ready: 'False RolloutFailed', Degraded: 'True RolloutFailed' });
+    expect(after.sources?.map(({ state }) => state)).toEqual(['Failed', 'RolledBack']);
+  });
+
+  test('takes a source that a person mentions again for no rollout, and a new one for one', () => {
+    const labels = { 'configrollout.dev/after-revision': '1' };
+    const both = running({ mounts: [FOO2, pinned('bar', H1)], rolled: { foo: H2, bar: H1 } });
+    const workload = { ...both, labels: { ...both.labels, ...labels } };
+    const sources = [aSource(), aSource({ name: 'bar', hash: H1 })];
+    const before = statusOf(observe());
+    const revisions = [
+      aRevision({ mounts: [FOO2], number: 2 }),
+      aRevision({ mounts: [FOO2, pinned('bar', H1)], number: 3 }),
+    ];
+    const again = statusOf(observe({ workload, sources, before, revisions, now: NOON + 60_000 }));
+    expect(again.lastRollout).toEqual(before.lastRollout);
+    const news = statusOf(observe({ workload, sources, before, revisions: revisions.slice(0, 1), now: NOON + 60_000 }));
+    expect(news.lastRollout?.sources).toEqual([{ kind: 'ConfigMap', name: 'bar', to: H1 }]);
+  });
+
+  test('of what is managed no more keeps what rolled out last', () => {
+    const before = statusOf(observe());
+    const gone = statusOf(
+      observe({ before, workload: aWorkload({ progress: ROLLING }), sources: [], now: NOON + 60_000 }),
+    );
+    expect(gone.lastRollout).toEqual(before.lastRollout);
+  });
+
   test('moves the time of a transition only with the status of the condition', () => {
     const before = statusOf(observe());
     const paused = observe({

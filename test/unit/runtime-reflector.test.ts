@@ -8,7 +8,8 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { KubeConfig } from '@kubernetes/client-node';
 import { KubeClient } from '../../controller/kube/client.ts';
 import type { Log } from '../../controller/runtime/log.ts';
-import { Reflector, type ReflectorTimings } from '../../controller/runtime/reflector.ts';
+import { Reflector } from '../../controller/runtime/reflector.ts';
+import type { ReflectorTimings } from '../../controller/runtime/reflector-timings.ts';
 import { type Change, EVERYWHERE, Store, type Stored } from '../../controller/runtime/store.ts';
 
 type Answer = (response: http.ServerResponse, url: URL) => void;
@@ -136,30 +137,42 @@ const hasAsked = (count: number) => (): boolean => asked.length >= count;
 
 describe('a resource that may not be there', () => {
   test.each([
-    ['does not exist', failure(404, 'NotFound'), []],
-    ['may not be read', failure(403, 'Forbidden'), ['error']],
-  ])('and that %s counts as empty, until it is there', async (_, absent, loud) => {
-    script = [absent, absent, list(10, [raw('a', 1)])];
-    const { reflector, content } = start({ absentMs: 3 }, true);
+    ['does not exist', failure(404, 'NotFound'), [], 1],
+    ['may not be read', failure(403, 'Forbidden'), ['error'], 3],
+  ])('and that %s counts as empty, until it is there', async (_, absent, loud, looks) => {
+    script = [...Array.from({ length: looks }, () => absent), absent, list(10, [raw('a', 1)])];
+    const { reflector, content } = start({ absentMs: 3, doubtMs: 1 }, true);
     await reflector.synced;
-    expect(content()).toEqual([]);
-    await until(hasAsked(4));
+    expect([content(), asked.length]).toEqual([[], looks]);
+    await until(hasAsked(looks + 3));
     expect(content()).toEqual(['a@1']);
     expect(logs.filter(({ level }) => level === 'error' || level === 'warn').map(({ level }) => level)).toEqual(loud);
+  });
+
+  test.each([403, 404])('is not taken for absent by an API server that answers %d while it starts', async (status) => {
+    const starting = [failure(status, 'Starting'), failure(status, 'Starting')];
+    script = [failure(403, 'Forbidden'), list(10, [raw('a', 1)]), ...starting, list(11, [raw('a', 2)])];
+    const { reflector, store, content } = start({ doubtMs: 1, backoff: { minimumMs: 5000, maximumMs: 5000 } }, true);
+    const seen: number[] = [];
+    store.subscribe(() => seen.push(content().length));
+    await reflector.synced;
+    expect(content()).toEqual(['a@1']);
+    await until(() => content()[0] === 'a@2');
+    expect(seen).toEqual([1, 1]);
   });
 
   test('takes what it had along when it goes', async () => {
     const gone = Array.from({ length: 12 }, () => failure(404, 'NotFound'));
     script = [list(10, [raw('a', 1)]), ...gone];
-    const { reflector, content } = start({ absentMs: 3 }, true);
+    const { reflector, content } = start({ absentMs: 3, doubtMs: 1 }, true);
     await reflector.synced;
     expect(content()).toEqual(['a@1']);
     await until(() => content().length === 0);
   });
 
-  test('may go while it is watched, at once, with own writes that the watch has not shown', async () => {
-    script = [list(10, [raw('a', 1)]), failure(404, 'NotFound'), failure(404, 'NotFound')];
-    const { reflector, store, content } = start({ absentMs: 3, backoff: { minimumMs: 5000, maximumMs: 5000 } }, true);
+  test('may go while it is watched, with own writes that the watch has not shown', async () => {
+    script = [list(10, [raw('a', 1)]), ...Array.from({ length: 4 }, () => failure(404, 'NotFound'))];
+    const { reflector, store, content } = start({ doubtMs: 1, backoff: { minimumMs: 5000, maximumMs: 5000 } }, true);
     await reflector.synced;
     store.noteWrite({ namespace: 'ns', name: 'b', uid: 'uid-b', resourceVersion: '12', color: 'blue' });
     await until(() => content().length === 0);
@@ -167,7 +180,7 @@ describe('a resource that may not be there', () => {
 
   test('keeps what it had when it may be read no more', async () => {
     script = [list(10, [raw('a', 1)]), failure(403, 'Forbidden'), failure(403, 'Forbidden')];
-    const { reflector, content } = start({ absentMs: 3 }, true);
+    const { reflector, content } = start({ absentMs: 3, doubtMs: 1 }, true);
     await reflector.synced;
     await until(hasAsked(4));
     expect(content()).toEqual(['a@1']);

@@ -56,7 +56,7 @@ export async function viewNamespace(cluster: Cluster, options: ViewOptions): Pro
     fill(world.sources.get(kind), scope, sources[i] ?? []);
   });
   const raws = new Map<string, Json>();
-  world.servesConfigRollouts = policies !== undefined;
+  world.noteConfigRollouts(scope, policies !== undefined);
   fill(world.configRollouts, scope, projectAll(policies ?? [], projectConfigRollout, raws));
   for (const [kind, items] of lists.workloads) {
     fill(world.workloads.get(kind.kind), scope, projectAll(items, kind.project, raws));
