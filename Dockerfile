@@ -29,6 +29,8 @@ LABEL org.opencontainers.image.title="config-rollout" \
       org.opencontainers.image.version="${VERSION}"
 COPY --from=node /usr/local/bin/node /usr/local/bin/node
 COPY --from=build /source/dist/config-rollout-controller /usr/local/bin/config-rollout-controller
+# A base that has no such file, as the default may, does no harm: the controller speaks to the API server alone, whose CA its
+# kubeconfig or service account names; and Node reads the file only where NODE_OPTIONS says --use-openssl-ca or --use-system-ca.
 ENV PATH=/usr/local/bin SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 USER 65532:65532
 ENTRYPOINT ["/usr/local/bin/node", "/usr/local/bin/config-rollout-controller"]

@@ -140,6 +140,7 @@ export class Observer {
       users,
       optedIn,
       strangers: this.#owners(snapshot).filter(({ uid }) => !optedIn.some((workload) => workload.uid === uid)),
+      left: source ? this.#world.workloadsNaming(source).filter((workload) => isExcluded(workload, source)) : [],
       revisions: this.#world.revisionsNaming(snapshot),
       highestRecords: this.#highestRecords({ ...snapshot, name: snapshot.snapshot.source }),
       now: this.#now(),

@@ -119,8 +119,27 @@ function query({ fieldManager, dryRun }: WriteOptions) {
 
 function toServerError(error: unknown): ServerError {
   const { kind, message } = translate(error);
-  const { status, reason, details } = error instanceof ApiError ? error : { status: 0, reason: '', details: undefined };
-  return new ServerError({ kind, message, status, reason, details });
+  if (!(error instanceof ApiError)) return new ServerError({ kind, message, status: 0, reason: '' });
+  const { status, reason, details } = error;
+  const type = unknownType(error);
+  return type === undefined
+    ? new ServerError({ kind, message, status, reason, details })
+    : new ServerError({
+        kind,
+        message: `the server doesn't have a resource type "${type}"`,
+        status,
+        reason,
+        isUnknownType: true,
+      });
+}
+
+// `/apis/GROUP/VERSION/namespaces/NAMESPACE/RESOURCE`, or without a namespace; the core's have no group.
+const RESOURCE = /^\/(?:api|apis\/[^/]+)\/[^/]+\/(?:namespaces\/[^/]+\/)?([^/]+)/;
+
+/** The resource that was asked for, when the server knows no such path: it answers without a Status, in plain text. */
+function unknownType({ status, reason, message, path }: ApiError): string | undefined {
+  if (status !== 404 || reason !== '' || !message.endsWith('404 page not found')) return undefined;
+  return RESOURCE.exec(path)?.[1];
 }
 
 function load(flags: ConnectionFlags, env: ConnectOptions['env']): LoadedKubeConfig {

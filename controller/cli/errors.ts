@@ -23,6 +23,8 @@ export interface ServerErrorFields {
   readonly reason: string;
   /** The Status details, as the server sent them. */
   readonly details?: unknown;
+  /** Not this object is missing, but its whole kind: the message says so, as kubectl does before it asks. */
+  readonly isUnknownType?: boolean;
   /** The next step, told after the server's own words. */
   readonly hint?: string;
 }
@@ -54,8 +56,8 @@ interface Cause {
   readonly message?: unknown;
 }
 
-function renderServerError({ status, reason, message, details }: ServerErrorFields): string {
-  if (status === 0) return `error: ${message}`;
+function renderServerError({ status, reason, message, details, isUnknownType }: ServerErrorFields): string {
+  if (status === 0 || isUnknownType) return `error: ${message}`;
   if (status === 401) return `error: You must be logged in to the server (${reason || 'Unauthorized'})`;
   const { kind, name, causes } = (details ?? {}) as { kind?: unknown; name?: unknown; causes?: readonly Cause[] };
   if (reason === 'Invalid' && kind && name && causes?.length) {

@@ -5,6 +5,8 @@ const GAP = '   ';
 // biome-ignore lint/suspicious/noControlCharactersInRegex: it is these that are looked for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/g;
 const HIGH = 0x80;
+// They turn the text around that follows: what is read is not what is there.
+const BIDI = /[\u202a-\u202e\u2066-\u2069]/g;
 
 /** Each column as wide as its widest cell; nothing after the last. `header` undefined: none. */
 export function renderTable(header: readonly string[] | undefined, rows: readonly (readonly string[])[]): string {
@@ -21,12 +23,13 @@ export function renderTable(header: readonly string[] | undefined, rows: readonl
     .join('');
 }
 
-/** With control characters in caret notation, as `cat -v` shows them: `^[`, `M-^[`. */
+/** With control characters in caret notation, as `cat -v` shows them: `^[`, `M-^[`; and those of direction as `<U+202E>`. */
 export function visible(text: string): string {
-  return text.replace(CONTROL, (character) => {
+  const plain = text.replace(CONTROL, (character) => {
     const code = character.charCodeAt(0);
     return `${code >= HIGH ? 'M-' : ''}^${String.fromCharCode((code % HIGH) ^ 0x40)}`;
   });
+  return plain.replace(BIDI, (character) => `<U+${character.charCodeAt(0).toString(16).toUpperCase()}>`);
 }
 
 function pad(cell: string, width: number): string {

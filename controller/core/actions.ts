@@ -27,7 +27,8 @@ export type Action =
       /** Refuse the write when the object is no longer at this version. */
       readonly resourceVersion?: string;
       readonly labels?: Readonly<Record<string, string>>;
-      readonly annotations?: Readonly<Record<string, string>>;
+      /** null takes one away. */
+      readonly annotations?: Readonly<Record<string, string | null>>;
       readonly ownerReferences?: readonly OwnerReference[];
       readonly why: string;
     }

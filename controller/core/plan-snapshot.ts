@@ -25,6 +25,8 @@ export interface SnapshotObservation {
   readonly optedIn: readonly Workload[];
   /** Other workloads that own the snapshot, by reference. */
   readonly strangers: readonly Workload[];
+  /** Workloads that exclude the source, and run on it raw. */
+  readonly left: readonly Workload[];
   /** Revisions, of any workload, that mount it. */
   readonly revisions: readonly Revision[];
   /** The highest record of each workload (by uid) among all snapshots of the source, and the content it speaks of. */
@@ -59,7 +61,7 @@ export function planSnapshot(observed: SnapshotObservation): Plan {
     };
   }
   const owners = desiredOwners(observed);
-  const records = missingRecords(observed);
+  const records = { ...missingRecords(observed), ...spentRecords(observed, owners ?? snapshot.owners) };
   const actions = byHand(observed);
   if (owners === undefined) {
     if (Object.keys(records).length === 0) return { actions };
@@ -67,7 +69,10 @@ export function planSnapshot(observed: SnapshotObservation): Plan {
       return { actions, requeueAfterMs: REVISION_WAIT_MS - age };
   }
   const annotations = Object.fromEntries(
-    Object.entries(records).map(([uid, generation]) => [`${ROLLED_RECORD_PREFIX}${uid}`, `${generation}`]),
+    Object.entries(records).map(([uid, generation]) => [
+      `${ROLLED_RECORD_PREFIX}${uid}`,
+      generation === null ? null : `${generation}`,
+    ]),
   );
   const write: Action = {
     type: 'PatchMetadata',
@@ -75,9 +80,17 @@ export function planSnapshot(observed: SnapshotObservation): Plan {
     resourceVersion: snapshot.resourceVersion,
     ...(owners && { ownerReferences: owners }),
     ...(Object.keys(annotations).length > 0 && { annotations }),
-    why: owners ? ownedBy(owners) : 'rolled out',
+    why: whyWritten(owners, records),
   };
   return { actions: [write, ...actions] };
+}
+
+function whyWritten(
+  owners: readonly OwnerReference[] | undefined,
+  records: Readonly<Record<string, number | null>>,
+): string {
+  if (owners) return ownedBy(owners);
+  return Object.values(records).includes(null) ? 'a workload was taken out, and runs on the source' : 'rolled out';
 }
 
 const MOST_NAMED = 4;
@@ -128,7 +141,22 @@ function missingRecords({ snapshot, users, optedIn, highestRecords }: SnapshotOb
   return missing;
 }
 
-function awaitsRevision({ users, revisions }: SnapshotObservation, records: Readonly<Record<string, number>>): boolean {
+// Who runs on the source itself, as a person wants it, has rolled to none of its contents. With a record, the next opt-in
+// would take the raw template for one that an apply has just made, and pin it to what ran before.
+function spentRecords(
+  { snapshot, left }: SnapshotObservation,
+  owners: readonly OwnerReference[],
+): Record<string, null> {
+  const spent = left.filter(
+    ({ uid }) => snapshot.snapshot.records[uid] !== undefined && !owners.some((owner) => owner.uid === uid),
+  );
+  return Object.fromEntries(spent.map(({ uid }) => [uid, null]));
+}
+
+function awaitsRevision(
+  { users, revisions }: SnapshotObservation,
+  records: Readonly<Record<string, number | null>>,
+): boolean {
   return users.some(({ uid }) => uid in records && !revisions.some((revision) => revision.workload?.uid === uid));
 }
 

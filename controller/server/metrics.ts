@@ -2,7 +2,7 @@
 // program: never an object's name or a namespace, which would tell too much and grow without end.
 
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { ClusterError } from '../app/errors.ts';
+import { ClusterError, type FailureKind } from '../app/errors.ts';
 import type { Action, EventAction } from '../core/actions.ts';
 import { REASONS } from '../core/names.ts';
 import type { ControllerObserver } from '../runtime/controller.ts';
@@ -26,6 +26,20 @@ export interface Census {
 }
 
 const KIND = ['kind'] as const;
+const REVISION_KINDS = ['ReplicaSet', 'ControllerRevision'];
+/** Whether it counts as a failure: a conflict is the normal end of a race. */
+const FAILS: Readonly<Record<FailureKind | 'Unexpected', boolean>> = {
+  Conflict: false,
+  AlreadyExists: true,
+  NotFound: true,
+  Forbidden: true,
+  QuotaExceeded: true,
+  Rejected: true,
+  Unavailable: true,
+  Unexpected: true,
+};
+/** All other Events are warnings. */
+const NORMAL: readonly string[] = [REASONS.rolledOut, REASONS.repinned];
 // The API server waits two seconds for an answer.
 const ADMISSION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2];
 
@@ -41,7 +55,11 @@ export class Metrics {
   readonly #repins = this.#counter('repins_total', 'Workloads pinned again after an apply or an undo', KIND);
   readonly #rollbacks = this.#counter('rollbacks_total', 'Workloads rolled back because a rollout failed', KIND);
   readonly #throttled = this.#counter('throttled_total', 'Times that the rollouts of a workload were slowed', KIND);
-  readonly #created = this.#counter('snapshots_created_total', 'Snapshots created', KIND);
+  readonly #created = this.#counter(
+    'snapshots_created_total',
+    'Snapshots created, or found there as they should be',
+    KIND,
+  );
   readonly #swept = this.#counter('snapshots_swept_total', 'Snapshots deleted, by us, that nothing needed', KIND);
   readonly #revisions = this.#counter('revisions_deleted_total', 'Unpinned revisions deleted', KIND);
   readonly #events = this.#counter('events_total', 'Events sent', ['type', 'reason']);
@@ -79,11 +97,16 @@ export class Metrics {
       for (const each of [this.#rollouts, this.#repins, this.#rollbacks, this.#throttled]) each.inc({ kind }, 0);
     }
     for (const kind of sourceKinds) for (const each of [this.#created, this.#swept]) each.inc({ kind }, 0);
+    for (const kind of REVISION_KINDS) this.#revisions.inc({ kind }, 0);
+    for (const reason of Object.values(REASONS)) {
+      this.#events.inc({ type: NORMAL.includes(reason) ? 'Normal' : 'Warning', reason }, 0);
+    }
   }
 
   /** The observer of a controller with so many workers. */
   observeController(controller: string, concurrency: number): ControllerObserver {
     const { started, finished } = this.#controller(controller, concurrency);
+    for (const [reason, counts] of Object.entries(FAILS)) if (counts) this.#failures.inc({ controller, reason }, 0);
     return {
       started,
       finished: (result, seconds, error) => {
@@ -130,10 +153,9 @@ export class Metrics {
     this.#admissionTime.observe({ path }, seconds);
   }
 
-  // A conflict is the normal end of a race.
   #onFailure(controller: string, error: unknown): void {
     const reason = error instanceof ClusterError ? error.kind : 'Unexpected';
-    if (reason !== 'Conflict') this.#failures.inc({ controller, reason });
+    if (FAILS[reason]) this.#failures.inc({ controller, reason });
   }
 
   #counter<T extends string>(name: string, help: string, labels: readonly T[]) {

@@ -22,6 +22,7 @@ const COMPONENTS: Readonly<Record<string, string>> = {
   'owner-policy': '$.Values.ownerPolicy.enabled',
   'old-servers': '(semverCompare "<1.25-0" $.Capabilities.KubeVersion.Version)',
 };
+const USER_ROLES = ['ClusterRole/config-rollout-view', 'ClusterRole/config-rollout-edit'];
 const FILES = { crds: CRDS, webhook: WEBHOOK, ...COMPONENTS };
 
 /** The text of each file, by its name below templates/. */
@@ -38,8 +39,8 @@ function textOf(entries: readonly Entry[]): string {
 
 async function versions(): Promise<Version[]> {
   const whole = await objects();
-  const crds = Object.fromEntries(Object.entries(whole).filter(([id]) => isCrd(id)));
-  const withoutCrds = Object.fromEntries(Object.entries(whole).filter(([id]) => !isCrd(id)));
+  const crds = Object.fromEntries(Object.entries(whole).filter(([id]) => isWithCrds(id)));
+  const withoutCrds = Object.fromEntries(Object.entries(whole).filter(([id]) => !isWithCrds(id)));
   const base = await objects({ resource: 'base', namespace: 'config-rollout' });
   const components = Object.entries(COMPONENTS).map(async ([name, condition]) => {
     return { condition, on: await objects({ components: [name] }), off: whole };
@@ -63,8 +64,9 @@ async function objects(selection: Selection = {}): Promise<Objects> {
   return Object.fromEntries(manifests.map((manifest) => [idOf(manifest), adapt(manifest)]));
 }
 
-function isCrd(id: string): boolean {
-  return id.startsWith('CustomResourceDefinition/');
+/** The CRD, and the rights that people have to its objects. */
+function isWithCrds(id: string): boolean {
+  return id.startsWith('CustomResourceDefinition/') || USER_ROLES.includes(id);
 }
 
 /** By the switch that it is there for; what is always there, by its kind. */

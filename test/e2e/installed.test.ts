@@ -72,7 +72,7 @@ async function applyAgain(shop: Shop, greeting: string, attempts = 3): Promise<v
 }
 
 describeWith('cluster', 'installed from the manifests', () => {
-  let installed: string;
+  let installed = '';
 
   beforeAll(async () => {
     installed = await installation();
@@ -121,6 +121,8 @@ describeWith('cluster', 'installed from the manifests', () => {
   });
 
   afterAll(async () => {
+    // Nothing was made, and what went wrong then has been told.
+    if (installed === '') return;
     // A cluster that somebody keeps for the next run.
     const all = [...SHOPS, SECRET, { kind: 'Deployment', source: 'ConfigMap', name: 'late' } as const];
     for (const shop of all) await kubectl('delete', resource(shop), '--ignore-not-found', '--wait=false');

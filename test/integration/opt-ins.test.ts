@@ -3,7 +3,16 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { installComponent } from '../support/components.ts';
 import { type Controller, startController } from '../support/controller.ts';
-import { configMapManifest, deploymentManifest, Scenario, until, V1, V2 } from '../support/scenario.ts';
+import {
+  adopted,
+  configMapManifest,
+  deploymentManifest,
+  mountedBy,
+  Scenario,
+  until,
+  V1,
+  V2,
+} from '../support/scenario.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: manifests, as people write them
 type Json = any;
@@ -173,4 +182,28 @@ describe('the scope', () => {
     await outside.quiet();
     expect(outside.audited()).toEqual([]);
   });
+});
+
+describe('taken out, and opted in again', () => {
+  test.each([
+    ['whole', [], 'configrollout.dev/managed-'],
+    ['for one source', ['--source', 'configmap/foo'], 'configmap.configrollout.dev/foo-'],
+  ])(
+    '%s, after an undo: it starts from the content of now, not from what it was undone to',
+    async (_, source, label) => {
+      await start();
+      const scenario = await adopted('out-and-in');
+      await scenario.edit(V2);
+      await scenario.runsWith(V2);
+      await scenario.kubectl('rollout', 'undo', 'deployment/bar');
+      await scenario.runsWith(V1);
+      await scenario.kubectl('config-rollout', 'unpin', 'deployment/bar', ...source);
+      await scenario.quiet();
+      expect(mountedBy(await scenario.deployment())).toBe('foo');
+      await scenario.kubectl('label', 'deployment', 'bar', label);
+      await scenario.runsWith(V2);
+      await scenario.quiet();
+      expect(mountedBy(await scenario.deployment())).not.toBe('foo');
+    },
+  );
 });

@@ -67,9 +67,11 @@ describe('rights', () => {
     return rightsOf(await manifestsWith({ components }), kind);
   }
 
+  // Those that are bound to it: others are there for people.
   function rightsOf(manifests: Json[], kind: string): string[] {
+    const bound = manifests.flatMap(({ roleRef }) => (roleRef?.kind === kind ? [roleRef.name] : []));
     return manifests
-      .filter((manifest) => manifest.kind === kind)
+      .filter((manifest) => manifest.kind === kind && bound.includes(manifest.metadata.name))
       .flatMap(({ rules }) => rules)
       .flatMap(({ apiGroups, resources, verbs }: Json) =>
         apiGroups.flatMap((group: string) =>

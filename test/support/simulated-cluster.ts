@@ -328,7 +328,7 @@ export class SimulatedCluster implements ClusterPort {
     const metadata = {
       ...before.metadata,
       ...(labels && { labels: { ...before.metadata.labels, ...labels } }),
-      ...(annotations && { annotations: { ...before.metadata.annotations, ...annotations } }),
+      ...(annotations && { annotations: merged(before.metadata.annotations, annotations) }),
       ...(ownerReferences && { ownerReferences: [...ownerReferences] }),
     };
     return toRead(kind, this.#storage.put(kind, { ...before, metadata }));
@@ -419,4 +419,10 @@ function toRead(kind: SourceKind, raw: RawConfig): SourceRead {
   if (object === undefined) throw new Error(`the model made something that is no ${kind}`);
   const { data = {}, binaryData = {}, immutable = false, type } = copy;
   return { object, content: { data, binaryData, type }, immutable };
+}
+
+/** As a merge patch does it: null takes an entry away. */
+function merged(before: Strings | undefined, patch: Readonly<Record<string, string | null>>): Record<string, string> {
+  const entries = Object.entries({ ...before, ...patch });
+  return Object.fromEntries(entries.flatMap(([key, value]) => (value === null ? [] : [[key, value]])));
 }

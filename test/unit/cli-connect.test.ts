@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { CONNECTION_FLAGS } from '../../controller/cli/common-flags.ts';
 import { connect } from '../../controller/cli/connect.ts';
-import { ServerError } from '../../controller/cli/errors.ts';
+import { renderError, ServerError } from '../../controller/cli/errors.ts';
 import { parseFlags } from '../../controller/cli/flags.ts';
 import { CONFIG_MAPS, SOURCES } from '../../controller/cli/resources.ts';
 
 const seen: { request: IncomingMessage; body: string }[] = [];
-let answer: { status: number; body: object; warning?: string[] } = { status: 200, body: {} };
+let answer: { status: number; body: object | string; warning?: string[] } = { status: 200, body: {} };
 const server = createServer((request, response) => {
   let body = '';
   request.on('data', (chunk) => {
@@ -20,7 +20,9 @@ const server = createServer((request, response) => {
   request.on('end', () => {
     seen.push({ request, body });
     if (answer.warning !== undefined) response.setHeader('warning', answer.warning);
-    response.writeHead(answer.status, { 'content-type': 'application/json' }).end(JSON.stringify(answer.body));
+    response
+      .writeHead(answer.status, { 'content-type': 'application/json' })
+      .end(typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body));
   });
 });
 
@@ -220,6 +222,26 @@ describe('requests', () => {
       .catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(ServerError);
     expect(error).toMatchObject({ kind, fields: { status, reason, message: 'said the server' } });
+  });
+
+  test('for a kind that is not installed throw what kubectl says of it', async () => {
+    const rollouts = { apiVersion: 'argoproj.io/v1alpha1', kind: 'Rollout', resource: 'rollouts' };
+    answer = { status: 404, body: '404 page not found\n' };
+    const cluster = open();
+    const requests: readonly Promise<unknown>[] = [
+      cluster.get(rollouts, 'bar'),
+      cluster.inNamespace('prod').patch(rollouts, 'bar', { type: 'merge', body: {} }, write),
+      cluster.list(rollouts, { allNamespaces: true })[Symbol.asyncIterator]().next(),
+    ];
+    for (const request of requests) {
+      const error: unknown = await request.catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ kind: 'NotFound', fields: { status: 404 } });
+      expect(renderError(error, 'kubectl x')).toBe(`error: the server doesn't have a resource type "rollouts"\n`);
+    }
+    // What a proxy answers is no word of the API server.
+    answer = { status: 404, body: '<h1>No such site</h1>' };
+    const error: unknown = await cluster.get(rollouts, 'bar').catch((thrown: unknown) => thrown);
+    expect(renderError(error, 'kubectl x')).toContain('the server answered 404: <h1>No such site</h1>');
   });
 
   test('that nobody answers throw too', async () => {

@@ -102,7 +102,7 @@ describe('pause', () => {
     const { code, out, err } = await config(cluster, 'pause deploy/bar');
     expect({ code, out }).toEqual({ code: 1, out: '' });
     expect(err).toMatch(
-      /^error: the server does not know ConfigRollouts.*kubectl apply -f crds\/configrollouts.yaml\n$/,
+      /^error: the server does not know ConfigRollouts.*kubectl apply -k crds \(on a server before 1\.25: .*old-servers, see docs\/operations\.md\)\n$/,
     );
     // Without rights to what is not there, the server says forbidden.
     cluster.forbidden = ['deployment-bar'];

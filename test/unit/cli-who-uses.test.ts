@@ -111,6 +111,26 @@ describe('who-uses', () => {
     ]);
   });
 
+  test.each([
+    ['2', '◌ Pending', 'rolls out'],
+    ['1', 'former revision', 'nothing'],
+  ])(
+    'a ReplicaSet without pods, of revision %s of 2, that names the same snapshot: %s',
+    async (number, state, effect) => {
+      const numbered = (revision: string) => ({ annotations: { 'deployment.kubernetes.io/revision': revision } });
+      const cluster = new MemoryCluster(
+        owned(),
+        snapshotOf('foo', THEN),
+        deployment('bar', mounting(`foo-${THEN}`), numbered('2')),
+        replicaSet('bar-6', mounting(`foo-${THEN}`), { ...controlledBy('Deployment', 'bar'), ...numbered(number) }, 0),
+      );
+      const { out } = await run(cluster, `${WHO} cm/foo -o wide --no-headers`);
+      expect(out.split('\n')[1]).toMatch(
+        new RegExp(`^replicaset.apps/bar-6 .* ${state} \\(foo-${THEN}\\) +${effect}$`),
+      );
+    },
+  );
+
   test('prints names once each, for xargs', async () => {
     expect((await lines(shop(), 'cm/foo -o name')).out).toEqual([
       'deployment.apps/bar',
@@ -562,4 +582,12 @@ test('tables show control characters, and end no line with blanks', () => {
     ),
   ).toBe('A           B\nx^[[31m^J\n✔           1\n');
   expect(renderTable(undefined, [['a', 'b']])).toBe('a   b\n');
+});
+
+test('tables show what would turn the direction of text, and leave text that is written from right to left', () => {
+  for (const code of ['202A', '202E', '2066', '2069']) {
+    const turned = `a${String.fromCharCode(Number.parseInt(code, 16))}b`;
+    expect(renderTable(undefined, [[turned, 'c']])).toBe(`a<U+${code}>b   c\n`);
+  }
+  expect(renderTable(undefined, [['שלום', 'c']])).toBe('שלום   c\n');
 });

@@ -15,6 +15,7 @@ const plan = (overrides: Partial<SnapshotObservation> = {}) =>
     users: [],
     optedIn: [],
     strangers: [],
+    left: [],
     revisions: [],
     highestRecords: {},
     graceMs: GRACE,
@@ -147,6 +148,18 @@ describe('the record of a rollout', () => {
     expect(written({ snapshot: aSnapshot({ owners: [ownedBy(user)] }), ...rolled })).toEqual({
       owners: ['Deployment/web', 'ReplicaSet/web-rs1'],
       annotations: { [RECORD(user.uid)]: '3' },
+    });
+  });
+
+  test('goes with the owner when the workload is taken out and runs on the source itself, and not before', () => {
+    const snapshot = aSnapshot({ owners: [ownedBy(user), ownedBy(revision)], records: { [user.uid]: 3 } });
+    const out = { ...user, references: [], labels: { 'configrollout.dev/managed': 'none' } };
+    const observed = { snapshot, left: [out], strangers: [out], revisions: [revision] };
+    expect(written(observed)).toEqual({ owners: ['ReplicaSet/web-rs1'], annotations: { [RECORD(user.uid)]: null } });
+    const alone = aSnapshot({ owners: [ownedBy(user)], records: { [user.uid]: 3 } });
+    const other = aWorkload({ name: 'api', mounts: ['foo'] });
+    expect(plan({ ...observed, snapshot: alone, revisions: [], optedIn: [other], currentHash: H1 })).toEqual({
+      actions: [],
     });
   });
 

@@ -14,6 +14,7 @@ const install = parseManifests(readFileSync('manifests/install.yaml', 'utf8'));
 const find = (manifests: readonly Manifest[], kind: string, name = 'config-rollout') =>
   manifests.find((manifest) => manifest.kind === kind && manifest.metadata.name === name);
 const podOf = (manifests: readonly Manifest[]) => find(manifests, 'Deployment').spec.template.spec;
+const isForPeople = ({ metadata }: Manifest) => JSON.stringify(metadata.labels).includes('/aggregate-to-');
 const idOf = ({ kind, metadata }: Manifest) => `${kind}/${metadata.name}`;
 
 describe('install.yaml', () => {
@@ -62,7 +63,7 @@ describe('install.yaml', () => {
     const bound = bindings.map(({ roleRef }) => `${roleRef.kind}/${roleRef.name}`).sort();
     expect(bound).toEqual(
       install
-        .filter(({ kind }) => kind.endsWith('Role'))
+        .filter((manifest) => manifest.kind.endsWith('Role') && !isForPeople(manifest))
         .map(idOf)
         .sort(),
     );
@@ -70,6 +71,21 @@ describe('install.yaml', () => {
       name: account.name,
       namespace: account.namespace,
     });
+  });
+
+  test('who may see or edit a namespace may do so with its ConfigRollouts, and with nothing else of ours', () => {
+    const crd = find(install, 'CustomResourceDefinition', 'configrollouts.configrollout.dev').spec;
+    const rights = install.filter(isForPeople).map(({ kind, metadata, rules }) => {
+      const into = Object.keys(metadata.labels).filter((label) => label.includes('/aggregate-to-'));
+      expect([kind, rules.length]).toEqual(['ClusterRole', 1]);
+      expect([rules[0].apiGroups, rules[0].resources]).toEqual([[crd.group], [crd.names.plural]]);
+      return [metadata.name, into.map((label) => label.replace(/.*-/, '')).sort(), rules[0].verbs];
+    });
+    // Who may edit may see: the role edit of Kubernetes has all that view has.
+    expect(rights).toEqual([
+      ['config-rollout-edit', ['admin', 'edit'], ['create', 'patch', 'update', 'delete']],
+      ['config-rollout-view', ['view'], ['get', 'list', 'watch']],
+    ]);
   });
 
   function expectRestricted(of: Manifest, pod: Manifest): void {

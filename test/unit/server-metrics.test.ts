@@ -194,11 +194,18 @@ describe('what was done', () => {
       expect(await sampleOf(`config_rollout_${name}_total`, { kind: 'StatefulSet' })).toBe(0);
     for (const name of ['snapshots_created', 'snapshots_swept'])
       expect(await sampleOf(`config_rollout_${name}_total`, { kind: 'Secret' })).toBe(0);
+    for (const kind of ['ReplicaSet', 'ControllerRevision'])
+      expect(await sampleOf('config_rollout_revisions_deleted_total', { kind })).toBe(0);
+    metrics.observeController('workload', 1);
+    for (const reason of ['Forbidden', 'Unavailable', 'Unexpected'])
+      expect(await sampleOf('config_rollout_failures_total', { controller: 'workload', reason })).toBe(0);
+    for (const reason of Object.values(REASONS))
+      expect(await sampleOf('config_rollout_events_total', { reason })).toBe(0);
   });
 
   test('counts an Event when it is sent', async () => {
     metrics.onAction(event(REASONS.rolledOut));
-    expect(await sampleOf('config_rollout_events_total')).toBeUndefined();
+    expect(await sampleOf('config_rollout_events_total', { reason: REASONS.rolledOut })).toBe(0);
     metrics.onEventSent(event(REASONS.rolledOut));
     expect(await sampleOf('config_rollout_events_total', { type: 'Normal', reason: REASONS.rolledOut })).toBe(1);
   });

@@ -2,7 +2,7 @@
 
 import { CONNECTION_FLAGS, type ConnectionFlags } from '../common-flags.ts';
 import { UsageError } from '../errors.ts';
-import { type Flag, type FlagTable, parseFlags } from '../flags.ts';
+import { type Flag, type FlagTable, nameOf, openFlag, parseFlags } from '../flags.ts';
 
 export interface Line {
   readonly args: readonly string[];
@@ -17,41 +17,25 @@ export function readLine(words: readonly string[], table: FlagTable): Line {
   const word = words.at(-1) ?? '';
   const before = words.slice(0, -1);
   const isOver = before.includes('--');
-  const open = isOver ? undefined : openFlag(before, table);
+  const open = isOver ? undefined : flagAtEnd(before, table);
   const complete = open === undefined ? before : before.slice(0, -1);
   return { ...parsed(complete, table), last: isOver ? { is: 'argument', word } : lastOf(word, open, table) };
 }
 
 function lastOf(word: string, open: string | undefined, table: FlagTable): Line['last'] {
   const [, inline, value = ''] = /^(--[^=]+)=(.*)$/s.exec(word) ?? [];
-  const name = open ?? (inline && nameOf(inline, table));
+  const name = open ?? (inline && nameOf(inline.slice(2), table));
   const flag = name === undefined ? undefined : table[name];
   if (name === undefined || flag === undefined) return { is: word.startsWith('-') ? 'flag' : 'argument', word };
   return { is: 'value', word: open === undefined ? value : word, name, flag };
 }
 
 /** The flag at the end of the words, when its value comes next. */
-function openFlag(words: readonly string[], table: FlagTable): string | undefined {
+function flagAtEnd(words: readonly string[], table: FlagTable): string | undefined {
   // A value may look like a flag: only reading from the start tells.
   let open: string | undefined;
-  for (const word of words) open = open === undefined ? takingValue(word, table) : undefined;
+  for (const word of words) open = open === undefined ? openFlag(word, table) : undefined;
   return open;
-}
-
-function takingValue(word: string, table: FlagTable): string | undefined {
-  const name = nameOf(word, table);
-  const flag = name === undefined ? undefined : table[name];
-  const isOptional = flag?.type === 'switch' || (flag?.type === 'text' && flag.bare !== undefined);
-  return isOptional ? undefined : name;
-}
-
-/** Of `--output` or `-o`. */
-function nameOf(word: string, table: FlagTable): string | undefined {
-  const found = Object.entries(table).find(([name, { short, alias }]) => {
-    const isShort = short !== undefined && word === `-${short}`;
-    return isShort || word === `--${name}` || (alias !== undefined && word === `--${alias}`);
-  });
-  return found?.[0];
 }
 
 /** Lenient: the line is not finished. */

@@ -113,6 +113,6 @@ function warningsOf(workload: Workload): string[] {
 
 function notInstalled(): CommandError {
   return new CommandError(
-    'the server does not know ConfigRollouts, where the pause is noted; let an administrator install them, in a checkout of the config-rollout project: kubectl apply -f crds/configrollouts.yaml',
+    'the server does not know ConfigRollouts, where the pause is noted; let an administrator install them, in a checkout of the config-rollout project: kubectl apply -k crds (on a server before 1.25: the manifests with the component old-servers, see docs/operations.md)',
   );
 }

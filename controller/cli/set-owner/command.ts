@@ -2,7 +2,6 @@
 
 import { isFailure } from '../../app/errors.ts';
 import type { Workload } from '../../core/types.ts';
-import type { ResourceName } from '../../workloads/kind.ts';
 import { WORKLOAD_KINDS } from '../../workloads/kinds.ts';
 import { projectSource } from '../../workloads/raw.ts';
 import { admissionWarning } from '../admission.ts';
@@ -107,8 +106,8 @@ async function write(call: OwnerCall, { cluster, source, owners, dryRun, first }
   const options = {
     fieldManager: flags['field-manager'] ?? MANAGER,
     dryRun: dryRun === 'server',
-    // Of a Secret the content comes back only to those who asked to have it printed.
-    metadataOnly: source.resource.kind === 'Secret' && flags.output !== 'json' && flags.output !== 'yaml',
+    // Nothing of a Secret's content is asked for, and so none can be printed: not with -o either.
+    metadataOnly: source.resource.kind === 'Secret',
   };
   let fresh = first;
   return retryOnConflict(async () => {
@@ -116,7 +115,8 @@ async function write(call: OwnerCall, { cluster, source, owners, dryRun, first }
     fresh = undefined;
     if (planned.patch === undefined || dryRun === 'client') return planned;
     const patch = { type: 'merge', body: planned.patch } as const;
-    return { ...planned, result: await cluster.patch(source.resource, source.name, patch, options) };
+    const result = await cluster.patch(source.resource, source.name, patch, options);
+    return { ...planned, result: options.metadataOnly ? withoutLastApplied(result) : result };
   });
 }
 
@@ -133,7 +133,7 @@ async function plan(
 async function read(cluster: Cluster, { resource, name }: SourceTarget, owners: readonly Target[], remove: boolean) {
   const { kind } = resource;
   const [raw = {}, ...workloads] = await inOrder<Json | undefined>([
-    kind === 'Secret' ? readMetadata(cluster, resource, name) : cluster.get(resource, name),
+    kind === 'Secret' ? cluster.getMetadata(resource, name).then(withoutLastApplied) : cluster.get(resource, name),
     ...owners.map((owner) => readOwner(cluster, owner, remove)),
   ]);
   const projected = projectSource(kind, raw);
@@ -148,8 +148,7 @@ async function read(cluster: Cluster, { resource, name }: SourceTarget, owners: 
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 
 /** Without the annotation in which `kubectl apply` keeps the whole manifest, a Secret's content and all. */
-async function readMetadata(cluster: Cluster, resource: ResourceName, name: string): Promise<Json> {
-  const raw = await cluster.getMetadata(resource, name);
+function withoutLastApplied(raw: Json): Json {
   const { annotations = {}, ...metadata } = raw['metadata'] as { readonly annotations?: Json };
   const { [LAST_APPLIED]: _, ...shown } = annotations;
   return { ...raw, metadata: { ...metadata, ...(Object.keys(shown).length > 0 && { annotations: shown }) } };

@@ -43,6 +43,12 @@ export class Family {
     return isOwn ? above.find(({ workload }) => workload !== undefined)?.workload : undefined;
   }
 
+  /** True for a revision without pods, when its workload is at another: the two may well name the same snapshot. */
+  isFormer(user: User): boolean {
+    const [above] = this.ancestors(user);
+    return user.isIdle && above?.revision !== undefined && user.revision !== above.revision;
+  }
+
   /** True for what is reached through another line of the answer, and for revisions that nothing runs from. */
   isImplied(user: User, subject: Subject): boolean {
     const above = this.ancestors(user);
@@ -73,7 +79,7 @@ export function rowsOf(subject: Subject, users: readonly User[], family: Family,
     .flatMap((user) => {
       const workload = family.workloadOf(user, subject);
       return merged(user.places.filter((place) => isNamed(subject, place))).map(({ place, containers }) => {
-        const state = stateOf(subject, user, place, workload);
+        const state = stateOf(subject, { user, place, workload, isFormer: family.isFormer(user) });
         return { subject, user, place, containers, state, effect: effectOf(state, user, place) };
       });
     });

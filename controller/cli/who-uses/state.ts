@@ -22,13 +22,22 @@ export interface State {
   readonly snapshot: string | undefined;
 }
 
-/** `workload` is the user, or what controls it; undefined when there is none that the controller rolls. */
-export function stateOf(subject: Subject, user: User, place: Place, workload: Workload | undefined): State {
+/** Where a subject is used. */
+export interface Use {
+  readonly user: User;
+  readonly place: Place;
+  /** The user, or what controls it; undefined when there is none that the controller rolls. */
+  readonly workload: Workload | undefined;
+  /** The user is a revision that its workload has left behind. */
+  readonly isFormer: boolean;
+}
+
+export function stateOf(subject: Subject, { user, place, workload, isFormer }: Use): State {
   const hash = pinnedHash(subject, place.name);
   const snapshot = hash === undefined ? undefined : place.name;
   if (workload === undefined || !place.pinnable || !isManaged(subject, workload))
     return { name: 'NotManaged', snapshot };
-  if (user.workload === undefined && !names(workload, place)) return { name: 'Former', snapshot };
+  if (isFormer || (user.workload === undefined && !names(workload, place))) return { name: 'Former', snapshot };
   return { name: hash === undefined ? 'Pending' : stateOfPin(subject, workload, hash), snapshot };
 }
 

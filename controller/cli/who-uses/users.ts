@@ -26,8 +26,10 @@ export interface User {
   readonly controller: string | undefined;
   /** Of a kind that the controller rolls. */
   readonly workload: Workload | undefined;
-  /** A ReplicaSet that is only kept for an undo. */
+  /** A ReplicaSet without pods: kept for an undo, or that of a workload that is scaled to zero. */
   readonly isIdle: boolean;
+  /** The number that the workload's controller gave the revision, and the workload of that revision. */
+  readonly revision: string | undefined;
   readonly places: readonly Place[];
 }
 
@@ -41,6 +43,8 @@ export interface Users {
 }
 
 const TEMPLATE = ['spec', 'template'];
+// Of Deployments and of Rollouts; in the history of both, and on themselves.
+const REVISIONS = ['deployment.kubernetes.io/revision', 'rollout.argoproj.io/revision'];
 
 function userKind(
   apiVersion: string,
@@ -122,6 +126,7 @@ function project(kind: UserKind, raw: Json, isWanted: (place: Place) => boolean)
     readonly namespace: string;
     readonly name: string;
     readonly uid: string;
+    readonly annotations?: Readonly<Record<string, string>>;
     readonly ownerReferences?: readonly OwnerReference[];
   };
   const template = kind.template.reduce<unknown>((value, key) => (value as Json | undefined)?.[key], raw);
@@ -133,6 +138,7 @@ function project(kind: UserKind, raw: Json, isWanted: (place: Place) => boolean)
     controller: metadata.ownerReferences?.find(({ controller }) => controller === true)?.uid,
     workload: WORKLOAD_KINDS.find((known) => known.kind === kind.kind)?.project(raw),
     isIdle: kind.kind === 'ReplicaSet' && (raw['spec'] as Json | undefined)?.['replicas'] === 0,
+    revision: REVISIONS.map((annotation) => metadata.annotations?.[annotation]).find((number) => number !== undefined),
     places: findPlaces(template).filter(isWanted),
   };
 }
