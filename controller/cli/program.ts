@@ -25,6 +25,9 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   create: async () => (await import('./create/command.ts')).create,
 };
 
+/** Known to the root itself, that has all the help there is of them. */
+const OTHERS: readonly string[] = ['help', 'version'];
+
 /** kubectl runs `kubectl-set_owner` for `kubectl set-owner`; a dash there would be a space. */
 const PLUGINS: readonly string[] = ['set-owner', 'set-volume'];
 
@@ -42,7 +45,7 @@ export async function runProgram(
   try {
     const [first, ...rest] = argv;
     const name = plugin ?? first;
-    const load = name === undefined ? undefined : Object.entries(COMMANDS).find(([known]) => known === name)?.[1];
+    const load = name === undefined ? undefined : loaderOf(name);
     if (name === undefined || load === undefined) return await runRoot(argv, shell, version);
     if (plugin === undefined) self = `${ROOT} ${name}`;
     const command = await load();
@@ -52,6 +55,10 @@ export async function runProgram(
     shell.err(renderError(error, self));
     return errorCode;
   }
+}
+
+function loaderOf(name: string): (() => Promise<Command>) | undefined {
+  return Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
 }
 
 function pluginOf(path: string): string {
@@ -71,13 +78,9 @@ async function runRoot([first = 'help', ...rest]: readonly string[], shell: Shel
   switch (first) {
     case '-h':
     case '--help':
-    case 'help': {
-      const [name] = rest;
-      const load = name === undefined ? undefined : COMMANDS[name];
-      if (name === undefined || load === undefined) shell.out(await rootHelp());
-      else await (await load()).run(['--help'], `${ROOT} ${name}`, shell);
+    case 'help':
+      await help(rest[0], shell);
       return 0;
-    }
     // As programs with cobra have it: what the file that rootHelp tells of calls.
     case '__complete':
       return completions(undefined, rest, shell);
@@ -89,8 +92,19 @@ async function runRoot([first = 'help', ...rest]: readonly string[], shell: Shel
       if (first.startsWith('-')) {
         throw new UsageError(`${first}: flags come after the command, as in ${ROOT} set-owner -n NAMESPACE …`);
       }
-      throw new UsageError(`unknown command "${first}" for "${ROOT}"`);
+      throw unknown(first);
   }
+}
+
+async function help(name: string | undefined, shell: Shell): Promise<void> {
+  if (name === undefined || name.startsWith('-') || OTHERS.includes(name)) return shell.out(await rootHelp());
+  const load = loaderOf(name);
+  if (load === undefined) throw unknown(name);
+  await (await load()).run(['--help'], `${ROOT} ${name}`, shell);
+}
+
+function unknown(name: string): UsageError {
+  return new UsageError(`unknown command "${name}" for "${ROOT}"`);
 }
 
 async function rootHelp(): Promise<string> {

@@ -245,8 +245,20 @@ describe('kubectl config-rollout unpin', () => {
     const deployment = await scenario.deployment();
     expect(mountedBy(deployment)).toBe('foo');
     expect(deployment.metadata.labels).toMatchObject({ 'configmap.configrollout.dev/foo': 'excluded' });
+    // An undo would pin it for good: only by name, and with a word on it.
+    const refused = await config(scenario, 'undo', 'deploy/bar');
+    expect(refused).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('or go back all the same') });
+    const named = await config(scenario, 'undo', 'deploy/bar', '--source', 'cm/foo');
+    expect(named).toMatchObject({ code: 0, stderr: expect.stringContaining('stays at this snapshot until') });
+    const pin = mountedBy(await scenario.deployment());
+    await scenario.edit(V3);
+    await scenario.quiet();
+    expect(mountedBy(await scenario.deployment())).toBe(pin);
+    expect((await config(scenario, 'status', 'deploy/bar', '-o', 'wide')).stdout).toContain(
+      `not managed (pinned: configmap/${pin})`,
+    );
     await scenario.kubectl('label', 'deployment', 'bar', 'configmap.configrollout.dev/foo-');
-    await scenario.runsWith(V2);
+    await scenario.runsWith(V3);
   });
 });
 
@@ -276,6 +288,21 @@ describe.each([STATEFUL_SET, DAEMON_SET, ROLLOUT])('of a $kind', (is) => {
     expect(mountedBy(await subject.read())).toBe('foo');
     expect((await config(scenario, 'status', ref, '--no-headers')).stdout).toMatch(/ not managed /);
   });
+});
+
+test.each([STATEFUL_SET, DAEMON_SET])('status of a $kind with OnDelete says which pods are behind', async (is) => {
+  const { scenario, ref } = await running(is, 'cli-on-delete');
+  const onDelete = { spec: { updateStrategy: { type: 'OnDelete', rollingUpdate: null } } };
+  await scenario.kubectl('patch', ref, '--type', 'merge', '-p', JSON.stringify(onDelete));
+  await scenario.edit(V2);
+  const { code, stdout } = await config(scenario, 'status', ref, '--timeout', '1m');
+  const pods =
+    is.pods === 1 ? '1 pod keeps older config until it is' : `${is.pods} pods keep older config until they are`;
+  expect({ code, stdout }).toEqual({
+    code: 0,
+    stdout: expect.stringMatching(new RegExp(`✔ Current +1/1 +\\d+ +0/${is.pods} +${pods} deleted \\(OnDelete\\)\n$`)),
+  });
+  expect((await config(scenario, 'unpin', ref)).stderr).toContain('until they are deleted (OnDelete)\n');
 });
 
 const mountsFoo = ({ volumes }: Json) => volumes.some(({ configMap }: Json) => configMap?.name === 'foo');

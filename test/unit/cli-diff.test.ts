@@ -137,7 +137,11 @@ describe('diff', () => {
     ['deploy/bar --source deploy/bar', /is no ConfigMap or Secret/],
     ['deploy/bar --key typo', /^error: neither side has a key typo\n$/],
     ['deploy/bar --color=maybe', /it is auto, always or never/],
-    ['deploy/unmanaged', /no revision of deployment\.apps\/unmanaged has configuration/],
+    [
+      'deploy/unmanaged',
+      /^error: no ConfigMap or Secret rolls out to deployment\.apps\/unmanaged; opt one in with: kubectl config-rollout set-owner configmap\/NAME deployment\/unmanaged\n$/,
+    ],
+    ['deploy/unmanaged --revision 1', /^error: no ConfigMap or Secret rolls out to deployment\.apps\/unmanaged;/],
     ['sts/store --revision 1', /cannot be compared/],
   ])('diff %s exits with 2', async (args, err) => {
     const outcome = await diff(shop(), args);

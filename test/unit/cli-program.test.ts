@@ -50,12 +50,20 @@ describe('the name that the program is called by', () => {
     [['help', 'set-volume'], 'Add, remove or list the volumes'],
     [['create', '--help'], 'Create a ConfigMap'],
     [[], 'Roll out changes of ConfigMaps'],
+    [['help', 'version'], 'Roll out changes of ConfigMaps'],
+    [['help', 'nonsense'], 'error: unknown command "nonsense" for "kubectl config-rollout"'],
+    [['help', 'constructor'], 'error: unknown command "constructor" for "kubectl config-rollout"'],
     [['version'], 'config-rollout 1.2.3'],
     [['nope'], 'error: unknown command "nope" for "kubectl config-rollout"'],
     [['toString'], 'error: unknown command "toString" for "kubectl config-rollout"'],
     [['-n', 'x', 'set-owner'], 'error: -n: flags come after the command'],
   ])('kubectl config-rollout %j', async (argv, start) => {
     expect(await firstLine('kubectl-config_rollout', ...argv)).toMatch(start);
+  });
+
+  test('asking for the help of what there is not is an error', async () => {
+    expect(await run(none, 'kubectl config-rollout help nonsense')).toMatchObject({ code: 1, out: '' });
+    expect(await run(none, 'kubectl config-rollout help diff')).toMatchObject({ code: 0, err: '' });
   });
 
   test('is the name that help, errors and advice use', async () => {

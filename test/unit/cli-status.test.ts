@@ -3,6 +3,7 @@ import { ClusterError } from '../../controller/app/errors.ts';
 import type { Json } from '../../controller/cli/cluster.ts';
 import { type Following, follow, parseTimeout } from '../../controller/cli/status/follow.ts';
 import { readStatuses, type Statuses } from '../../controller/cli/status/read.ts';
+import { parseSome } from '../../controller/cli/view/selection.ts';
 import { deployment, MemoryCluster, run, secret } from '../support/cli.ts';
 import {
   bar,
@@ -165,6 +166,19 @@ describe('the table', () => {
     for (const password of PASSWORDS) expect(JSON.stringify(all)).not.toContain(password);
   });
 
+  test('names the pins of what is not managed with -o wide, as who-uses does', async () => {
+    const none = world([FOO1], [FOO1], COMPLETE, { labels: { 'configrollout.dev/managed': 'none' } });
+    expect((await status(none, 'deploy/bar -o wide')).out).toContain(`not managed (pinned: configmap/${FOO1})`);
+    const cluster = two();
+    cluster.put({
+      ...bar([FOO2, DB1], [], { labels: { ...labelsOf(), 'secret.configrollout.dev/db': 'excluded' } }),
+      status: COMPLETE,
+    });
+    expect((await status(cluster, 'deploy/bar -o wide')).out).toContain(
+      `✔ configmap/${FOO2}, not managed (pinned: secret/${DB1})`,
+    );
+  });
+
   test('is narrowed by type and label', async () => {
     expect((await status(two(), 'sts -o name')).out).toBe('statefulset.apps/store\n');
     expect((await status(two(), '-l team=a --watch=false -o name')).out).toBe('deployment.apps/bar\n');
@@ -229,6 +243,50 @@ describe('the table', () => {
       },
     ]);
     expect((await status(new MemoryCluster(), '-o yaml')).out).toBe('items: []\n');
+  });
+});
+
+describe('pods that a rollout leaves as they are', () => {
+  const store = (updateStrategy: Json, updatedReplicas: number) => {
+    const cluster = shop();
+    const object = cluster.objects.get('statefulsets/store') as { spec: Json };
+    cluster.put({
+      ...object,
+      spec: { ...object.spec, updateStrategy },
+      status: { observedGeneration: 3, replicas: 2, readyReplicas: 2, updatedReplicas },
+    });
+    return cluster;
+  };
+  const onDelete = { type: 'OnDelete' };
+  const partition = { type: 'RollingUpdate', rollingUpdate: { partition: 1 } };
+
+  test.each([
+    [onDelete, 0, '2 pods keep older config until they are deleted (OnDelete)'],
+    [onDelete, 1, '1 pod keeps older config until it is deleted (OnDelete)'],
+    [onDelete, 2, undefined],
+    [partition, 1, '1 pod keeps older config while the partition is 1'],
+    [{ type: 'RollingUpdate' }, 1, 'pods are being replaced'],
+  ])('%j with %i updated', async (strategy, updated, message) => {
+    const { code, out } = await status(store(strategy, updated), 'sts/store --watch=false --no-headers');
+    const [, , , , pods, said] = linesOf(out).at(-1)?.split(/ {3,}/) ?? [];
+    expect({ code, pods, said }).toEqual({ code: 0, pods: `${updated}/2`, said: message });
+  });
+
+  test('are told of when the rollout ends, too', async () => {
+    const [target] = parseSome(['sts/store']);
+    const looks = [store({ type: 'RollingUpdate' }, 0), store(onDelete, 1)];
+    const told: string[] = [];
+    await follow({
+      look: () => readStatuses(looks.shift() as MemoryCluster, { targets: target ? [target] : [] }),
+      tell: (line) => void told.push(line),
+      warn: () => undefined,
+      timeoutMs: undefined,
+      sleep: async () => undefined,
+      now: () => 0,
+    });
+    expect(told.at(-1)).toBe(
+      'statefulset.apps/store: ✔ Current, 1 pod keeps older config until it is deleted (OnDelete)\n',
+    );
   });
 });
 
@@ -319,10 +377,12 @@ describe('a watch', () => {
   /** Looks at one after the other, and at the last for ever; every second of the clock is a sleep. */
   async function watch(looks: readonly (() => Promise<Statuses>)[], timeoutMs?: number) {
     const told: string[] = [];
+    const warned: string[] = [];
     let [i, now] = [0, 0];
     const following: Following = {
       look: () => (looks[Math.min(i++, looks.length - 1)] as () => Promise<Statuses>)(),
       tell: (line) => void told.push(line.trimEnd()),
+      warn: (text) => void warned.push(`${now / 1000}s: ${text}`),
       timeoutMs,
       sleep: async (ms) => {
         now += ms;
@@ -333,7 +393,7 @@ describe('a watch', () => {
       ({ statuses }) => statuses.map(({ reason }) => reason).join(),
       (error: Error) => error.message,
     );
-    return { told, end, now };
+    return { told, end, now, warned };
   }
   const unavailable = async () => {
     throw new ClusterError('Unavailable', 'connection refused');
@@ -355,18 +415,74 @@ describe('a watch', () => {
         'deployment.apps/bar: ✔ Current, 2/2 updated',
       ],
       end: 'Current',
-      now: 4000,
+      // One second after each, and two after a look that showed nothing new.
+      now: 5000,
+      warned: [],
     });
   });
 
+  test('looks less often while nothing changes', async () => {
+    const times: number[] = [];
+    let now = 0;
+    const moving = world([FOO2], [FOO2], MOVING);
+    const done = world([FOO2], [FOO2]);
+    await follow({
+      look: () => {
+        times.push(now / 1000);
+        return seen(times.length < 8 ? moving : done);
+      },
+      tell: () => undefined,
+      warn: () => undefined,
+      timeoutMs: undefined,
+      sleep: async (ms) => {
+        now += ms;
+      },
+      now: () => now,
+    });
+    expect(times).toEqual([0, 1, 3, 7, 12, 17, 22, 27]);
+  });
+
+  test('tells each warning at once, and once, and says it again when the time is up', async () => {
+    const cluster = shop();
+    cluster.put({ ...deployment('bar', mounting(['db']), { labels: {} }), status: COMPLETE });
+    const warning = 'secret/db: changes of Secrets roll out only where the controller runs with --secrets';
+    const { warned, end } = await watch([() => seen(cluster)], 10_000);
+    expect(warned).toEqual([`0s: ${warning}`]);
+    expect(end).toBe(
+      `timed out waiting for deployment.apps/bar: ◌ Pending, secret/db: 1 change about to roll out (${warning})`,
+    );
+    const { err } = await status(cluster, 'deploy/bar --timeout 1ms');
+    expect(err).toBe(`Warning: ${warning}\nerror: ${end}\n`);
+  });
+
+  test('says once what to look at when nothing begins', async () => {
+    const { warned } = await watch([() => seen(world([FOO1], [FOO1]))], 120_000);
+    expect(warned).toEqual([
+      '32s: deployment.apps/bar has been pending for a while: no controller seems to work on it; check that one runs (kubectl -n config-rollout get pods), that it runs with --namespaces and --namespace-selector that include default, and what its log says',
+    ]);
+    const cluster = shop();
+    cluster.put({ ...bar([FOO2, DB1], [FOO2, DB1]), status: COMPLETE });
+    const ofSecret = await watch([() => seen(cluster)], 40_000);
+    expect(ofSecret.warned).toEqual([expect.stringContaining('runs with --secrets, and with --namespaces')]);
+  });
+
+  test('has no such hint while pods are replaced, or while a policy holds the change', async () => {
+    expect((await watch([() => seen(world([FOO2], [FOO2], MOVING))], 120_000)).warned).toEqual([]);
+    const held = world([FOO1], [FOO1]);
+    const lastRollout = { time: daysAgo(0), outcome: 'Complete', sources: [] };
+    const spec = { workload: { kind: 'Deployment', name: 'bar' }, minInterval: '5h' };
+    held.put({ ...PAUSED_BAR, spec, status: { lastRollout } });
+    expect((await watch([() => seen(held)], 120_000)).warned).toEqual([]);
+  });
+
   test('says nothing of what has ended before', async () => {
-    expect(await watch([() => seen(world([FOO2], [FOO2]))])).toEqual({ told: [], end: 'Current', now: 0 });
+    expect(await watch([() => seen(world([FOO2], [FOO2]))])).toEqual({ told: [], end: 'Current', now: 0, warned: [] });
   });
 
   test('waits for the pods of an undo', async () => {
     const verdictBefore = failing(daysAgo(0));
     const looks = [world([FOO1], [FOO2], verdictBefore), world([FOO1], [FOO2], MOVING), world([FOO1], [FOO2])];
-    expect(await watch(looks.map((cluster) => () => seen(cluster)))).toMatchObject({ end: 'RolledBack', now: 2000 });
+    expect(await watch(looks.map((cluster) => () => seen(cluster)))).toMatchObject({ end: 'RolledBack', now: 3000 });
   });
 
   test('gives up when the time is up, and says what it waits for', async () => {
@@ -374,6 +490,7 @@ describe('a watch', () => {
       told: ['deployment.apps/bar: ◌ Progressing, 1/2 updated'],
       end: 'timed out waiting for deployment.apps/bar: ◌ Progressing, 1/2 updated',
       now: 2500,
+      warned: [],
     });
   });
 

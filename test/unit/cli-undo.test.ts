@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import type { Json } from '../../controller/cli/cluster.ts';
-import { deployment, MemoryCluster, run } from '../support/cli.ts';
+import { deployment, MemoryCluster, ownerOf, run, secret } from '../support/cli.ts';
 import {
   bar,
   DB1,
@@ -293,7 +293,7 @@ describe('undo is refused', () => {
       'of what nothing rolls out to',
       shop,
       'deploy/unmanaged',
-      /^error: no ConfigMap or Secret rolls out to deployment\.apps\/unmanaged; .*kubectl set-owner/,
+      /^error: no ConfigMap or Secret rolls out to deployment\.apps\/unmanaged; .*kubectl config-rollout set-owner/,
     ],
     [
       'of the source of another',
@@ -350,6 +350,76 @@ describe('undo with few rights', () => {
     cluster.forbidden = ['db'];
     expect(await undo(cluster, 'deploy/bar')).toMatchObject({ code: 0, err: keeps('configmap/foo') });
   });
+});
+
+describe('undo of what is not managed', () => {
+  const of = (labels: Json) => shopWith(labels);
+  function shopWith(labels: Json): MemoryCluster {
+    const cluster = shop();
+    cluster.put(bar([FOO2, DB2], [], { labels: { 'configrollout.dev/managed': 'owned', ...labels } }));
+    return cluster;
+  }
+  const excluded = () =>
+    of({ 'configmap.configrollout.dev/foo': 'excluded', 'secret.configrollout.dev/db': DB2.slice('db-'.length) });
+  const stays = (until: string) =>
+    `Warning: configmap/foo is not managed here: deployment.apps/bar stays at this snapshot until it is opted in again, with: ${until}\n`;
+
+  test('leaves a source out that was taken out, and says so', async () => {
+    const cluster = excluded();
+    expect(await undo(cluster, 'deploy/bar')).toEqual({
+      code: 0,
+      out: 'deployment.apps/bar rolled back\n',
+      err: `Warning: configmap/foo is not managed here, and stays as it is; to bring it back all the same, name it: --source configmap/foo\n${keeps('secret/db')}`,
+    });
+    expect(templateOf(cluster).names).toEqual([FOO2, DB1]);
+  });
+
+  test('brings it back where it is named, and says what that means', async () => {
+    const cluster = excluded();
+    expect(await undo(cluster, 'deploy/bar --source cm/foo -n default')).toMatchObject({
+      code: 0,
+      err: stays('kubectl label deployment bar -n default configmap.configrollout.dev/foo-'),
+    });
+    expect(templateOf(cluster).names).toEqual([FOO1, DB2]);
+    const unpinned = of({ 'configrollout.dev/managed': 'none' });
+    expect((await undo(unpinned, 'deploy/bar --source cm/foo')).err).toBe(
+      stays('kubectl label deployment bar configrollout.dev/managed-'),
+    );
+  });
+
+  test('names the label on the source, or that nobody opted it in', async () => {
+    const cluster = shop();
+    const metadata = (cluster.objects.get('configmaps/foo') as { metadata: Json }).metadata;
+    cluster.put({ ...foo(), metadata: { ...metadata, labels: { 'configrollout.dev/managed': 'none' } } });
+    expect((await undo(cluster, 'deploy/bar --source cm/foo')).err).toBe(
+      stays('kubectl label configmap foo configrollout.dev/managed-'),
+    );
+    const disowned = shop();
+    disowned.put({ ...foo(), metadata: { ...metadata, ownerReferences: [] } });
+    expect((await undo(disowned, 'deploy/bar --source cm/foo')).err).toBe(
+      stays('kubectl config-rollout set-owner configmap/foo deployment/bar'),
+    );
+  });
+
+  test('is refused where nothing is left, with the way back in', async () => {
+    const cluster = of({ 'configrollout.dev/managed': 'none' });
+    expect(await undo(cluster, 'deploy/bar')).toEqual({
+      code: 1,
+      out: '',
+      err: 'error: nothing rolls out to deployment.apps/bar any more (not managed here: configmap/foo, secret/db); opt in again with: kubectl label deployment bar configrollout.dev/managed-; or go back all the same, with --source configmap/foo\n',
+    });
+    expect(cluster.writes).toEqual([]);
+  });
+});
+
+test('undo does not promise that a Secret rolls out that never did', async () => {
+  const cluster = shop();
+  const labels = { 'configrollout.dev/managed': 'owned', 'configmap.configrollout.dev/foo': FOO2.slice('foo-'.length) };
+  cluster.put(bar([FOO2, DB2], [], { labels }));
+  cluster.put(secret('db', { ownerReferences: [ownerOf('bar')] }, { data: { password: 'bmV3' } }));
+  expect((await undo(cluster, 'deploy/bar --source secret/db')).err).toBe(
+    'Warning: secret/db was never rolled out here: a controller that runs with --secrets is about to roll it out over this; to keep it back, run: kubectl config-rollout pause deployment/bar\n',
+  );
 });
 
 test('undo works where the source was deleted', async () => {

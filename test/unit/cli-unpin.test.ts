@@ -112,11 +112,51 @@ describe('unpin', () => {
   test('leaves names alone that only look like snapshots', async () => {
     const cluster = new MemoryCluster(
       configMap('their-6ct58987ht'),
-      deployment('bar', mounting(['their-6ct58987ht', GONE])),
+      deployment('bar', mounting(['their-6ct58987ht', GONE]), { labels: { 'configrollout.dev/managed': 'owned' } }),
     );
     expect((await unpin(cluster, 'deploy/bar')).code).toBe(0);
     expect(namesIn(cluster)).toEqual(['their-6ct58987ht', GONE]);
     expect(current(cluster).labels).toEqual({ 'configrollout.dev/managed': 'none' });
+  });
+
+  test.each(['deploy/unmanaged', 'deploy/unmanaged --source cm/other', 'deploy/unmanaged --dry-run=server'])(
+    'leaves alone what was never managed: %s',
+    async (args) => {
+      const cluster = shop();
+      const { code, out, err } = await unpin(cluster, args);
+      expect({ code, out, err }).toEqual({
+        code: 0,
+        out: expect.stringMatching(/^deployment\.apps\/unmanaged unchanged \(nothing rolls out to it\)/),
+        err: '',
+      });
+      expect(cluster.writes).toEqual([]);
+    },
+  );
+
+  test('takes out what is opted in, though no controller has seen it yet, and what may be', async () => {
+    const cluster = new MemoryCluster(foo(), deployment('bar', mounting(['foo'])));
+    expect((await unpin(cluster, 'deploy/bar')).out).toBe('deployment.apps/bar unpinned\n');
+    expect(current(cluster).labels).toEqual({ 'configrollout.dev/managed': 'none' });
+    const hidden = new MemoryCluster(deployment('bar', mounting(['foo'])));
+    hidden.forbidden = ['foo'];
+    expect((await unpin(hidden, 'deploy/bar')).out).toBe('deployment.apps/bar unpinned\n');
+  });
+
+  test.each([
+    [
+      { type: 'OnDelete' },
+      'the pods of statefulset.apps/store keep the snapshots that they run with until they are deleted (OnDelete)',
+    ],
+    [
+      { type: 'RollingUpdate', rollingUpdate: { partition: 2 } },
+      'the pods of statefulset.apps/store from number 2 on restart once; those before it keep the snapshots that they run with (partition)',
+    ],
+    [{ type: 'RollingUpdate' }, 'the pods of statefulset.apps/store restart once'],
+  ])('says what becomes of the pods with %j', async (updateStrategy, text) => {
+    const cluster = shop();
+    const object = cluster.objects.get('statefulsets/store') as { spec: Json };
+    cluster.put({ ...object, spec: { ...object.spec, updateStrategy } });
+    expect((await unpin(cluster, 'sts/store')).err).toContain(`Warning: ${text}\n`);
   });
 
   test('keeps a person’s exclusions, and takes only our own change cause away', async () => {

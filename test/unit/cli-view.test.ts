@@ -186,7 +186,7 @@ describe('what was selected', () => {
 
   test('has a policy that may not be seen, and says so', async () => {
     const cluster = shop();
-    cluster.unlistable = ['configrollouts'];
+    cluster.forbidden = ['deployment-bar'];
     const { view, target } = await viewOf(cluster);
     expect(view.look(target).refusals).toEqual([]);
     expect((await view.observe(target)).refusals).toEqual([
@@ -195,6 +195,16 @@ describe('what was selected', () => {
     cluster.unserved = ['configrollout.dev/v1alpha1/configrollouts'];
     const without = await viewOf(cluster);
     expect((await without.view.observe(without.target)).refusals).toEqual([]);
+  });
+
+  test('reads the one policy of what was named, and lists none', async () => {
+    const cluster = shop();
+    cluster.put(PAUSED_BAR);
+    cluster.unlistable = ['configrollouts'];
+    const { view, target } = await viewOf(cluster);
+    const { refusals, observation } = await view.observe(target);
+    expect({ refusals, paused: observation.policy.paused }).toEqual({ refusals: [], paused: true });
+    expect(cluster.contentReads).toContain('configrollouts/deployment-bar');
   });
 
   test.each([

@@ -12,6 +12,7 @@ import { askedSources, SOURCE_FLAG } from '../view/asked-sources.ts';
 import { viewNamespace } from '../view/load.ts';
 import type { NamespaceView, SourceName, WorkloadLook } from '../view/namespace-view.ts';
 import { parseOne } from '../view/selection.ts';
+import { nothingRollsOut } from '../view/unmanaged.ts';
 import { runExternal } from './external.ts';
 import { hasKey, type Pair, renderPair } from './render.ts';
 import { type Half, halfOf, parseRequest, type Side, sidesOf } from './sides.ts';
@@ -60,7 +61,8 @@ async function run(call: Call<typeof FLAGS>): Promise<number> {
   const [look] = view.targets.map((each) => view.look(each));
   if (look === undefined) throw new UsageError(`name a workload, as ${WORKLOAD_TYPES}/NAME`);
   warn(shell, look.refusals);
-  const sides = sidesOf(look, request);
+  if (look.sources.length === 0) throw nothingRollsOut(look, call.wording);
+  const sides = sidesOf(look, request, call.wording);
   const sources = askedSources(look, flags.source);
   const halves = await inOrder(sources.map((source) => bothOf(view, look, sides, source)));
   const known = halves.flatMap((each) => ('problem' in each ? [] : [onlyKeys(each, flags.key)]));

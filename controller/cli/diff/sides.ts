@@ -1,11 +1,13 @@
 // What is compared with what: two revisions, or a revision and the content of now, and of each the content of a source.
 
 import type { Content, Revision } from '../../core/types.ts';
+import type { Wording } from '../command.ts';
 import { CommandError, UsageError } from '../errors.ts';
 import { printed } from '../resources.ts';
 import { configIn, onlySnapshot } from '../view/configs.ts';
 import type { NamespaceView, SourceName, WorkloadLook } from '../view/namespace-view.ts';
 import { parseRevision, revisionOf } from '../view/revisions.ts';
+import { nothingRollsOut } from '../view/unmanaged.ts';
 
 /** `live` is the source as it is now: what would roll out. */
 export type Side = Revision | 'live';
@@ -38,12 +40,14 @@ export function parseRequest(text: string | undefined): Request {
 }
 
 /** By default the revision of now, and the one before it. Throws CommandError where there are none. */
-export function sidesOf(look: WorkloadLook, { before, after }: Request): readonly [Side, Side] {
+export function sidesOf(look: WorkloadLook, { before, after }: Request, wording: Wording): readonly [Side, Side] {
   const current = after === undefined || after === 'live' ? currentOf(look) : revisionOf(look, after);
   const to = after === 'live' ? after : current;
   if (before !== undefined) return [revisionOf(look, before), to];
   const previous = look.revisions.findLast(({ number }) => number < current.number);
   if (previous === undefined) {
+    // What is live rolls out to it no more than anything else does.
+    if (look.managed.length === 0) throw nothingRollsOut(look, wording);
     throw new CommandError(
       `${printed(look)} has one revision with configuration only: there is nothing to compare it with but --revision ${current.number},live`,
     );

@@ -24,7 +24,7 @@ export const history = defineCommand({
   help: {
     summary: 'Show which snapshot of its configuration each revision of a workload ran with, and what changed.',
     description: [
-      ' One line for each revision, and each ConfigMap or Secret that it was configured by; * marks the revision of now.\n Nothing is written, and no controller needs to run.',
+      ' One line for each revision, and each ConfigMap or Secret that it was configured by; * marks the revision of now.\n AGE is that of its ReplicaSet or ControllerRevision: one that is used again keeps the age of its first time.\n Nothing is written, and no controller needs to run.',
       ' SNAPSHOT is the immutable copy that the revision names. <raw>: it named the ConfigMap itself, so that its content of\n that time is not known. <gone>: the snapshot was deleted, and nothing can go back to it.',
       ' CHANGED compares with the revision before: ~ changed, + added, - removed, by key. (first): there is none before.\n <none>: something else than configuration changed. Of Secrets, only the names of keys are ever shown.',
       ' -o wide adds the ReplicaSet or ControllerRevision, and the images; -o name prints these objects alone.',

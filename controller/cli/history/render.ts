@@ -6,7 +6,7 @@ import type { ListFormat } from '../output-format.ts';
 import { toJson, toYaml } from '../printer.ts';
 import { printed } from '../resources.ts';
 import { renderTable } from '../table.ts';
-import { ageOf } from '../view/age.ts';
+import { ageOf, timestampOf } from '../view/age.ts';
 import { describeConfig } from '../view/configs.ts';
 import { describeKeyChanges } from '../view/key-changes.ts';
 import type { Changes, Row } from './rows.ts';
@@ -87,7 +87,7 @@ function itemOf({ look, revision, isCurrent, source, config, createdAt, images, 
     revision: revision.number,
     current: isCurrent,
     object: { apiVersion: revision.apiVersion, kind: revision.kind, name: revision.name, uid: revision.uid },
-    ...(createdAt !== undefined && { created: new Date(createdAt).toISOString() }),
+    ...(createdAt !== undefined && { created: timestampOf(createdAt) }),
     ...(revision.cause !== undefined && { changeCause: revision.cause }),
     images,
     source: { kind: source.kind, name: source.name },

@@ -37,7 +37,7 @@ export const status = defineCommand({
     description: [
       ' Of the workloads that are named, or of all that have ConfigMaps or Secrets rolled out to them. What is named, or\n selected with -l, is watched until it has ended, as "kubectl rollout status" does, and the exit code is 1 when a\n rollout failed. Nothing is written, and no controller needs to run.',
       ' STATE is one of:\n    ✔ Current           runs with the content of now\n    ◌ Pending           a change is about to roll out\n    ◌ Progressing       pods are being replaced\n    ॥ Paused            a change waits for "kubectl config-rollout resume"\n    ↩ Rolled back       runs with older content; the next change rolls out again\n    ✘ Failed            the pods with the content of now missed their deadline\n    ✘ Snapshot missing  what it mounts was deleted: new pods cannot start\n    not managed         nothing rolls out to it',
-      ' SOURCES are those that are current, of all that roll out to it. UPDATED are the pods with the template of now.\n -o wide adds which snapshot of each source the template mounts.',
+      ' SOURCES are those that are current, of all that roll out to it. UPDATED are the pods with the template of now: with the\n strategy OnDelete, or a partition, a rollout is over though others keep what they have, and MESSAGE says so.\n -o wide adds which snapshot of each source the template mounts.',
       ' -o json and -o yaml print items of apiVersion, kind, namespace, name, uid, revision, updated, desired, paused, and\n status: what the controller writes into the status of the ConfigRollout of the workload.',
     ],
     examples: [
@@ -61,29 +61,19 @@ async function run(call: Call<typeof FLAGS>): Promise<number> {
   const format = formatOf(flags.output, LIST_FORMATS, 'table');
   const timeoutMs = parseTimeout(flags.timeout ?? '0');
   const isAsked = isNamed || flags.selector !== undefined;
-  const watches = isWatching(flags.watch, isAsked);
+  const watches = flags.watch === undefined ? isAsked : flags.watch === 'true';
   const cluster = await call.cluster();
   const look = () => readStatuses(cluster, { ...selection, allNamespaces });
   const tell = format === 'table' || format === 'wide' ? shell.out : () => undefined;
+  const tellWarning = (text: string) => warn(shell, [text]);
   const { statuses, warnings } = watches
-    ? await follow({ look, tell, timeoutMs, sleep, now: () => performance.now() })
+    ? await follow({ look, tell, warn: tellWarning, timeoutMs, sleep, now: () => performance.now() })
     : await look();
   shell.out(await render(statuses, { format, headers: !flags['no-headers'], allNamespaces }));
   if (statuses.length === 0 && format !== 'json' && format !== 'yaml') {
     shell.err(allNamespaces ? 'No resources found\n' : `No resources found in ${cluster.namespace} namespace.\n`);
   }
-  warn(shell, warnings);
+  // Those of a watch have been told while it went on.
+  if (!watches) warn(shell, warnings);
   return (watches || isAsked) && statuses.some(({ end }) => end === 'failed') ? 1 : 0;
-}
-
-function isWatching(flag: string | undefined, otherwise: boolean): boolean {
-  switch (flag) {
-    case undefined:
-      return otherwise;
-    case 'true':
-    case 'false':
-      return flag === 'true';
-    default:
-      throw new UsageError(`invalid argument "${flag}" for "-w, --watch" flag: it is true or false`);
-  }
 }

@@ -1,12 +1,15 @@
-// Watching until every rollout has ended. By looking once a second: a status is made of many objects of several kinds, and
-// one look at them after a lost connection is all it takes to be right again.
+// Watching until every rollout has ended. By looking every few seconds: a status is made of many objects of several kinds,
+// and one look at them after a lost connection is all it takes to be right again.
 
 import { isFailure } from '../../app/errors.ts';
 import { CommandError, UsageError } from '../errors.ts';
 import type { Statuses, WorkloadStatus } from './read.ts';
 import { progressLine } from './render.ts';
+import { StallWatch } from './stall.ts';
 
+/** Between two looks; the longer nothing changes, the longer, because a look lists much. */
 const PERIOD_MS = 1000;
+const LONGEST_PERIOD_MS = 5000;
 /** So many looks in a row may fail to reach the server, as while it restarts. */
 const PATIENCE = 10;
 
@@ -14,6 +17,8 @@ export interface Following {
   look(): Promise<Statuses>;
   /** Hears a line whenever a workload got on. */
   tell(line: string): void;
+  /** Hears each warning once, as soon as there is reason for it. */
+  warn(text: string): void;
   /** Undefined: wait for ever. */
   readonly timeoutMs: number | undefined;
   sleep(ms: number): Promise<unknown>;
@@ -23,20 +28,49 @@ export interface Following {
 
 /** Gives the first look at which nothing goes on any more. Throws CommandError when the time is up before. */
 export async function follow(following: Following): Promise<Statuses> {
-  const { tell, timeoutMs, sleep, now } = following;
+  const { timeoutMs, sleep, now } = following;
   const deadline = now() + (timeoutMs ?? Number.POSITIVE_INFINITY);
   const look = patiently(following);
-  let told: ReadonlyMap<string, string> | undefined;
+  const narrate = narrator(following);
+  let period = PERIOD_MS;
   for (;;) {
     const seen = await look();
+    const isQuiet = seen !== undefined && !narrate(seen);
     if (seen !== undefined) {
-      told = tellNews(seen.statuses, told, tell);
       const open = seen.statuses.filter(({ end }) => end === undefined);
       if (open.length === 0) return seen;
-      if (now() >= deadline) throw timedOut(open);
+      if (now() >= deadline) throw timedOut(open, seen.warnings);
     }
-    await sleep(Math.max(0, Math.min(PERIOD_MS, deadline - now())));
+    period = isQuiet ? Math.min(2 * period, LONGEST_PERIOD_MS) : PERIOD_MS;
+    await sleep(Math.max(0, Math.min(period, deadline - now())));
   }
+}
+
+/** Tells what each look shows that is new; true when a workload got on. */
+function narrator({ tell, warn, now }: Following): (seen: Statuses) => boolean {
+  const warnOnce = once(warn);
+  const stall = new StallWatch();
+  let told: ReadonlyMap<string, string> | undefined;
+  return ({ statuses, warnings }) => {
+    const before = told;
+    told = tellNews(statuses, before, tell);
+    const hint = stall.look(statuses, now());
+    for (const warning of [...warnings, ...(hint === undefined ? [] : [hint])]) warnOnce(warning);
+    return !isSame(before, told);
+  };
+}
+
+function once(warn: (text: string) => void): (text: string) => void {
+  const said = new Set<string>();
+  return (text) => {
+    if (said.has(text)) return;
+    said.add(text);
+    warn(text);
+  };
+}
+
+function isSame(a: ReadonlyMap<string, string> | undefined, b: ReadonlyMap<string, string> | undefined): boolean {
+  return a !== undefined && a.size === b?.size && [...a].every(([key, line]) => b.get(key) === line);
 }
 
 /** Undefined when the server could not be reached, unless that is so for long. */
@@ -74,8 +108,9 @@ function tellNews(
   return told;
 }
 
-function timedOut(open: readonly WorkloadStatus[]): CommandError {
-  return new CommandError(`timed out waiting for ${open.map((each) => progressLine(each).trimEnd()).join('; ')}`);
+function timedOut(open: readonly WorkloadStatus[], warnings: readonly string[]): CommandError {
+  const lines = open.map((each) => progressLine(each).trimEnd()).join('; ');
+  return new CommandError(`timed out waiting for ${lines}${warnings.length === 0 ? '' : ` (${warnings.join('; ')})`}`);
 }
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };

@@ -10,6 +10,7 @@ import { display, type Workload } from '../../core/types.ts';
 import type { Cluster } from '../cluster.ts';
 import { aFewAtATime } from '../reading.ts';
 import { optsIn } from '../sources.ts';
+import { timestampOf } from '../view/age.ts';
 import { type ViewOptions, viewNamespace } from '../view/load.ts';
 import type { Located, NamespaceView, WorkloadView } from '../view/namespace-view.ts';
 import { type End, stateOf } from './states.ts';
@@ -83,7 +84,7 @@ function assumedBefore(
   return {
     sources: rolled.map(({ hash, ...source }) => ({ ...source, rolledHash: hash, state: 'Current' })),
     lastRollout: {
-      time: new Date(since).toISOString().replace('.000Z', 'Z'),
+      time: timestampOf(since),
       outcome: 'Progressing',
       ...(cause !== undefined && { cause }),
       sources: rolled.map(({ hash, ...source }) => ({ ...source, to: hash })),
@@ -112,9 +113,11 @@ function warningsOf(view: NamespaceView, statuses: readonly WorkloadStatus[]): r
   ];
 }
 
-/** Whether the controller manages Secrets cannot be seen from here. */
+/** Whether the controller manages Secrets cannot be seen from here, but for what it did. */
 function pendingSecrets({ status, managed, workload }: WorkloadStatus): string[] {
-  const pending = (status.sources ?? []).filter(({ kind, state }) => kind === 'Secret' && state === 'Pending');
+  const pending = (status.sources ?? []).filter(
+    ({ kind, state, rolledHash }) => kind === 'Secret' && state === 'Pending' && rolledHash === undefined,
+  );
   return pending
     .filter(({ name }) => managed.some((source) => source.name === name && optsIn(source, workload) !== undefined))
     .map((source) => `${display(source)}: changes of Secrets roll out only where the controller runs with --secrets`);

@@ -6,6 +6,8 @@ import type { ListFormat } from '../output-format.ts';
 import { toJson, toYaml } from '../printer.ts';
 import { printed } from '../resources.ts';
 import { renderTable } from '../table.ts';
+import { configIn } from '../view/configs.ts';
+import { keepingOf, untilWhen } from '../view/kept-pods.ts';
 import type { WorkloadStatus } from './read.ts';
 import { sourceStateText, stateOf } from './states.ts';
 
@@ -79,18 +81,38 @@ function revisionOf({ current, workload }: WorkloadStatus): number | undefined {
 }
 
 /** `✔ configmap/foo-6ct58987ht`: what the template names of each source. */
-function snapshots({ status: { sources = [] } }: WorkloadStatus): string {
+function snapshots(status: WorkloadStatus): string {
+  const { sources = [] } = status.status;
   const named = sources.map(({ kind, name, snapshot, state }) => {
     const [symbol] = sourceStateText(state);
     return `${symbol} ${snapshot === undefined ? `${display({ kind, name })} (raw)` : display({ kind, name: snapshot })}`;
   });
-  return named.join(', ') || '<none>';
+  return [...named, ...unmanagedPins(status)].join(', ') || '<none>';
 }
 
-function messageOf({ status, reason, policy }: WorkloadStatus): string {
+/** Pins that nothing ever rolls forward, in the words of who-uses. */
+function unmanagedPins(status: WorkloadStatus): string[] {
+  const pinned = status.unmanaged.flatMap(({ source }) => {
+    const { snapshots: present, gone } = configIn(status, status.workload, source) ?? { snapshots: [], gone: [] };
+    return [...present, ...gone].map((name) => display({ kind: source.kind, name }));
+  });
+  return pinned.length === 0 ? [] : [`not managed (pinned: ${pinned.join(', ')})`];
+}
+
+function messageOf(each: WorkloadStatus): string {
+  const { status, reason, policy } = each;
   const said = status.conditions?.find(({ type }) => type === 'Ready')?.message ?? '';
-  if (reason !== 'Current') return said;
-  return policy.paused ? 'paused: the next change waits' : '';
+  if (reason === 'NotManaged') return said;
+  const paused = policy.paused ? 'paused: the next change waits' : '';
+  return [reason === 'Current' ? paused : said, keptPods(each)].filter((text) => text !== '').join('; ');
+}
+
+/** Of a rollout that is complete without them. */
+function keptPods({ raw, workload: { progress } }: WorkloadStatus): string {
+  const count = progress.desired - progress.updated;
+  const keeping = progress.state === 'Complete' && count > 0 ? keepingOf(raw) : undefined;
+  if (keeping === undefined) return '';
+  return `${count === 1 ? '1 pod keeps' : `${count} pods keep`} older config ${untilWhen(keeping, count)}`;
 }
 
 function itemOf(each: WorkloadStatus): Json {

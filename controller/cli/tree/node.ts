@@ -3,7 +3,7 @@
 import { type ObjectRef, refOf } from '../../core/types.ts';
 import type { Json } from '../cluster.ts';
 import { renderTable } from '../table.ts';
-import { ageOf } from '../view/age.ts';
+import { ageOf, timestampOf } from '../view/age.ts';
 
 export type Role = 'source' | 'snapshot' | 'workload' | 'revision' | 'pod';
 
@@ -62,7 +62,7 @@ export function toItem({ role, object, status, info, createdAt, children }: Node
     ...(uid !== '' && { uid }),
     ...(status !== '' && { status }),
     ...(info !== '' && { info }),
-    ...(createdAt !== undefined && { created: new Date(createdAt).toISOString() }),
+    ...(createdAt !== undefined && { created: timestampOf(createdAt) }),
     ...(children.length > 0 && { children: children.map(toItem) }),
   };
 }

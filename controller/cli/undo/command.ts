@@ -35,6 +35,7 @@ export const undo = defineCommand({
     description: [
       ' Points the pod template to the snapshots that the older revision ran with, which makes a new revision. "kubectl\n rollout undo" brings image and configuration back together.',
       ' The ConfigMaps and Secrets themselves stay as they are. It sticks, also when the manifest is applied again, until one\n of them changes: that rolls out its content of then. "kubectl config-rollout pause" keeps changes back.',
+      ' What is not managed, as after "kubectl config-rollout unpin", is left alone unless --source names it: nothing would\n ever roll it forward again.',
     ],
     examples: [
       ['Which revisions are there?', 'kubectl config-rollout history deployment/bar'],
@@ -78,7 +79,7 @@ async function look(call: UndoCall, cluster: Cluster, target: Target, number: nu
   const [located] = all.targets;
   if (located === undefined) throw new UsageError(`name one workload, as ${WORKLOAD_TYPES}/NAME`);
   const view = await all.observe(located);
-  const plan = planUndo(view, call.flags.source, number, call.wording.inNamespace);
+  const plan = planUndo(view, call.flags.source, number, call.wording);
   return { plan, view };
 }
 

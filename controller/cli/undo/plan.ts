@@ -7,12 +7,14 @@ import { CHANGE_CAUSE_ANNOTATION, readRolled } from '../../core/names.ts';
 import { causeToWrite, entryPath, marking, repointing } from '../../core/pin-operations.ts';
 import { display, type Revision, type Workload } from '../../core/types.ts';
 import { type Restoration, restore } from '../../core/undo.ts';
+import type { Wording } from '../command.ts';
 import { CommandError } from '../errors.ts';
 import { printed, typed } from '../resources.ts';
 import { askedSources } from '../view/asked-sources.ts';
 import { configIn } from '../view/configs.ts';
 import type { SourceName, WorkloadView } from '../view/namespace-view.ts';
 import { revisionOf } from '../view/revisions.ts';
+import { nothingRollsOut, optInAgain } from '../view/unmanaged.ts';
 
 export interface UndoPlan {
   /** The revision whose config is brought back. */
@@ -23,19 +25,19 @@ export interface UndoPlan {
 }
 
 /**
- * @param words of --source; none for all
+ * @param words of --source; none for all that are managed
  * @param number of the revision to go back to; undefined for the newest older one that ran with another config
- * @param inNamespace ` -n NAMESPACE`, for commands to paste
  * @throws CommandError where there is no such revision, or where its config is not known, or gone; UsageError for --source
  */
 export function planUndo(
   view: WorkloadView,
   words: readonly string[],
   number: number | undefined,
-  inNamespace: string,
+  wording: Wording,
 ): UndoPlan {
-  refuse(view, inNamespace);
-  const sources = askedSources(view, words);
+  const { inNamespace } = wording;
+  refuse(view, wording);
+  const sources = words.length === 0 ? managedSources(view, wording) : askedSources(view, words);
   const revision = number === undefined ? formerRevision(view, sources, inNamespace) : revisionOf(view, number);
   const back = restore(view.workload, sources, revision, view.pins);
   const problems = back.flatMap(({ source, unknown }) => (unknown > 0 ? problem(view, revision, source) : []));
@@ -50,24 +52,42 @@ export function planUndo(
     operations: changed.length === 0 ? [] : operations(view.workload, changed, revision),
     warnings: [
       ...left.map(({ source }) => `revision ${revision.number} did not use ${display(source)}, which stays as it is`),
-      ...changed.flatMap((each) => outlook(view, each, inNamespace)),
+      ...(words.length === 0 ? leftOut(view, revision) : []),
+      ...changed.flatMap((each) => outlook(view, each, wording)),
     ],
   };
 }
 
-function refuse(view: WorkloadView, inNamespace: string): void {
+/** What a person took out of management goes nowhere by itself: it would stay where it is put, without a word. */
+function managedSources(view: WorkloadView, wording: Wording): readonly SourceName[] {
+  const { sources, unmanaged } = view;
+  const managed = sources.filter((source) => !unmanaged.some((each) => each.source === source));
+  const [first] = unmanaged;
+  if (managed.length > 0 || first === undefined) return managed;
+  const names = unmanaged.map(({ source }) => display(source)).join(', ');
+  throw new CommandError(
+    `nothing rolls out to ${printed(view)} any more (not managed here: ${names}); opt in again with: ${optInAgain(view, first, wording)}; or go back all the same, with --source ${display(first.source)}`,
+  );
+}
+
+function leftOut(view: WorkloadView, revision: Revision): string[] {
+  const others = view.unmanaged.map(({ source }) => source);
+  const differing = restore(view.workload, others, revision, view.pins).filter(({ changes }) => changes.length > 0);
+  return differing.map(
+    ({ source }) =>
+      `${display(source)} is not managed here, and stays as it is; to bring it back all the same, name it: --source ${display(source)}`,
+  );
+}
+
+function refuse(view: WorkloadView, wording: Wording): void {
   const { raw, workload, sources, name } = view;
   const spec = raw['spec'] as { readonly paused?: boolean } | undefined;
   if (workload.kind === 'Deployment' && spec?.paused === true) {
     throw new CommandError(
-      `deployments.apps "${name}" is paused: you cannot rollback a paused deployment; resume it first with 'kubectl rollout resume ${typed(view)}${inNamespace}' and try again`,
+      `deployments.apps "${name}" is paused: you cannot rollback a paused deployment; resume it first with 'kubectl rollout resume ${typed(view)}${wording.inNamespace}' and try again`,
     );
   }
-  if (sources.length === 0) {
-    throw new CommandError(
-      `no ConfigMap or Secret rolls out to ${printed(view)}; opt one in with: kubectl set-owner configmap/NAME ${typed(view)}${inNamespace}`,
-    );
-  }
+  if (sources.length === 0) throw nothingRollsOut(view, wording);
 }
 
 /** The newest older one of which a source was pinned otherwise, and none was raw. */
@@ -133,17 +153,25 @@ function causeGuard({ cause, resourceVersion }: Workload): Operation {
 }
 
 /** What becomes of it: newer content rolls out with the next change, or is about to. */
-function outlook(
-  { observation, workload, pins, ...view }: WorkloadView,
-  { source, changes }: Restoration<SourceName>,
-  inNamespace: string,
-): string[] {
+function outlook(view: WorkloadView, { source, changes }: Restoration<SourceName>, wording: Wording): string[] {
+  const { observation, workload, pins, unmanaged } = view;
+  const stranger = unmanaged.find((each) => display(each.source) === display(source));
+  if (stranger !== undefined) {
+    return [
+      `${display(source)} is not managed here: ${printed(view)} stays at this snapshot until it is opted in again, with: ${optInAgain(view, stranger, wording)}`,
+    ];
+  }
   const seen = observation.sources.find(({ kind, name }) => kind === source.kind && name === source.name);
   if (seen?.hash === undefined) return [];
   const isPending = lastRolled(workload, seen) !== seen.hash;
   if (isPending && !observation.policy.paused) {
+    const keep = `to keep it back, run: kubectl config-rollout pause ${typed(view)}${wording.inNamespace}`;
+    // Whether the controller manages Secrets shows only in what it did.
+    const isUnsure = source.kind === 'Secret' && lastRolled(workload, seen) === undefined;
     return [
-      `${display(source)} has changed, and the controller is about to roll that out over this; to keep it back, run: kubectl config-rollout pause ${typed(view)}${inNamespace}`,
+      isUnsure
+        ? `${display(source)} was never rolled out here: a controller that runs with --secrets is about to roll it out over this; ${keep}`
+        : `${display(source)} has changed, and the controller is about to roll that out over this; ${keep}`,
     ];
   }
   const targets = changes.map(({ to }): Pin | undefined => pinOf(pins, { kind: source.kind, name: to }));

@@ -16,11 +16,12 @@ import { isSource, parseTargets, printed, type Target, typed, WORKLOAD_TYPES } f
 import type { SourceName } from '../sources.ts';
 import { SOURCE_FLAG } from '../view/asked-sources.ts';
 import { parseSome } from '../view/selection.ts';
-import { compareWithSources, type Mounted, readPins, refuseLost } from './pins.ts';
+import { compareWithSources, isAnythingManaged, type Mounted, readPins, refuseLost } from './pins.ts';
 import { unpinning } from './plan.ts';
 import { warningsOf } from './warnings.ts';
 
 const MANAGER = 'kubectl-config-rollout';
+const UNPINNED = 'unpinned';
 
 const FLAGS = {
   ...WRITE_FLAGS,
@@ -32,7 +33,7 @@ export const unpin = defineCommand({
   help: {
     summary: 'Take a workload out of management: its template names its ConfigMaps and Secrets themselves again.',
     description: [
-      ' Every snapshot that the template names is replaced by its source, the labels that the controller keeps there are\n taken away, and configrollout.dev/managed=none is put there, so that nothing is pinned again. The pods restart once,\n with the content of now. Former revisions keep their snapshots.',
+      ' Every snapshot that the template names is replaced by its source, the labels that the controller keeps there are\n taken away, and configrollout.dev/managed=none is put there, so that nothing is pinned again. The pods restart once,\n with the content of now, where the strategy is not OnDelete. Former revisions keep their snapshots.',
       ' With --source, only that ConfigMap or Secret is taken out, by the label configmap.configrollout.dev/NAME=excluded.',
     ],
     examples: [
@@ -56,9 +57,9 @@ async function run({ args, flags, shell, wording, cluster: connect }: Call<typeo
   await inOrder(targets.map((target) => read(cluster, target, only)));
   for (const target of targets) {
     const manager = flags['field-manager'] ?? MANAGER;
-    const { seen, result, isNews } = await write(cluster, { target, only, dryRun, manager });
-    shell.out(await printer.print(printed(target), isNews ? 'unpinned' : 'unchanged', result));
-    if (!isNews) continue;
+    const { seen, result, verb } = await write(cluster, { target, only, dryRun, manager });
+    shell.out(await printer.print(printed(target), verb, result));
+    if (verb !== UNPINNED) continue;
     const differences = await compareWithSources(cluster, seen.pins);
     warn(shell, warningsOf({ ...seen, target, only, differences, wording }));
   }
@@ -110,13 +111,16 @@ function write(cluster: Cluster, { target, only, dryRun, manager }: Order) {
   return retryOnConflict(async () => {
     const seen = await read(cluster, target, only);
     const operations = unpinning(seen.workload, seen.pins, only);
-    if (operations.length === 0) return { seen, isNews: false, result: seen.raw };
+    if (operations.length === 0) return { seen, verb: 'unchanged', result: seen.raw };
+    if (!isAnythingManaged(seen.workload, seen, only)) {
+      return { seen, verb: 'unchanged (nothing rolls out to it)', result: seen.raw };
+    }
     if (dryRun === 'client') {
-      return { seen, isNews: true, result: applyPatch(structuredClone(seen.raw), operations).newDocument };
+      return { seen, verb: UNPINNED, result: applyPatch(structuredClone(seen.raw), operations).newDocument };
     }
     const options = { fieldManager: manager, dryRun: dryRun === 'server' };
     const result = await cluster.patch(target.resource, target.name, { type: 'json', operations }, options);
-    return { seen, isNews: true, result };
+    return { seen, verb: UNPINNED, result };
   });
 }
 

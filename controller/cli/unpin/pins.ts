@@ -3,13 +3,13 @@
 
 import { isFailure } from '../../app/errors.ts';
 import { contentHash } from '../../core/content-hash.ts';
-import { rolledHashLabel } from '../../core/names.ts';
+import { EXCLUDED, rolledHashLabel } from '../../core/names.ts';
 import { hashInName } from '../../core/snapshot.ts';
 import { type Content, display, type Reference, type Workload } from '../../core/types.ts';
 import type { Cluster } from '../cluster.ts';
 import { CommandError } from '../errors.ts';
 import { SOURCES } from '../resources.ts';
-import { readSources, type Sources, withSources } from '../sources.ts';
+import { optsIn, readSources, type SourceName, type Sources, withSources } from '../sources.ts';
 import type { SourcePin } from './plan.ts';
 
 export interface MountedPin extends SourcePin {
@@ -30,6 +30,28 @@ export async function readPins(cluster: Cluster, workload: Workload): Promise<Mo
   const strangers = references.flatMap(({ kind, name }) => (SUFFIX.test(name) ? [{ kind, name: stripped(name) }] : []));
   const sources = await withSources(cluster, await readSources(cluster, [...references, ...strangers]));
   return { pins: references.flatMap((reference) => pinOf(workload, reference, sources) ?? []), sources };
+}
+
+/**
+ * Whether there is anything to take out: a pin, the controller's state, or an opt-in, that may not have been heeded yet. What
+ * may not be read counts as one.
+ */
+export function isAnythingManaged(
+  workload: Workload,
+  { pins, sources }: Mounted,
+  only: readonly SourceName[] | undefined,
+): boolean {
+  if (pins.length > 0 || workload.reloader !== undefined || hasState(workload, only)) return true;
+  return (only ?? workload.references).some((name) => {
+    const known = sources.get(name);
+    return known === 'hidden' || (known !== 'missing' && optsIn(known, workload) !== undefined);
+  });
+}
+
+/** A person's exclusions are none. */
+function hasState({ labels }: Workload, only: readonly SourceName[] | undefined): boolean {
+  const keys = only?.map(({ kind, name }) => rolledHashLabel(kind, name)) ?? Object.keys(labels);
+  return keys.some((key) => labels[key] !== undefined && labels[key] !== EXCLUDED);
 }
 
 /** Throws CommandError for a pin whose source is gone. */

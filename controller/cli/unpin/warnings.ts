@@ -2,15 +2,18 @@
 
 import { MANAGED_LABEL, rolledHashLabel } from '../../core/names.ts';
 import { display, mention, type Workload } from '../../core/types.ts';
+import type { Json } from '../cluster.ts';
 import type { Wording } from '../command.ts';
 import { printed, type Target } from '../resources.ts';
 import { optsIn, type SourceName, type Sources } from '../sources.ts';
+import { keepingOf } from '../view/kept-pods.ts';
 import type { Differences, MountedPin } from './pins.ts';
 
 interface Unpinned {
   readonly target: Target;
   /** As it was before. */
   readonly workload: Workload;
+  readonly raw: Json;
   readonly pins: readonly MountedPin[];
   readonly sources: Sources;
   readonly only: readonly SourceName[] | undefined;
@@ -22,14 +25,29 @@ export function warningsOf(unpinned: Unpinned): string[] {
   return [...restart(unpinned), ...wayBack(unpinned), ...owned(unpinned)];
 }
 
-function restart({ target, pins, differences: { changed, unknown } }: Unpinned): string[] {
+function restart({ target, raw, pins, differences: { changed, unknown } }: Unpinned): string[] {
   if (pins.length === 0) return [];
   const nameOf = ({ kind, source }: MountedPin) => display({ kind, name: source });
   const differing = changed.map(
     (pin) => `${nameOf(pin)} is not what they ran with (${pin.snapshot}): they start with its content of now`,
   );
   const unread = unknown.map((pin) => `${nameOf(pin)} may not be read: whether it is what they ran with is not known`);
-  return [`the pods of ${printed(target)} restart once`, ...new Set([...differing, ...unread])];
+  return [restartOf(target, raw), ...new Set([...differing, ...unread])];
+}
+
+function restartOf(target: Target, raw: Json): string {
+  const keeping = keepingOf(raw);
+  const pods = `the pods of ${printed(target)}`;
+  switch (keeping?.by) {
+    case undefined:
+      return `${pods} restart once`;
+    case 'OnDelete':
+      return `${pods} keep the snapshots that they run with until they are deleted (OnDelete)`;
+    case 'partition':
+      return `${pods} from number ${keeping.partition} on restart once; those before it keep the snapshots that they run with (partition)`;
+    default:
+      throw keeping satisfies never;
+  }
 }
 
 function wayBack({ target: { resource, name }, workload, only, wording }: Unpinned): string[] {

@@ -1,4 +1,4 @@
-// How long ago, as kubectl prints it in its AGE columns. Source of the steps: HumanDuration in
+// Times as kubectl prints them: how long ago, in its AGE columns, and in full. Source of the steps: HumanDuration in
 // k8s.io/apimachinery/pkg/util/duration.
 
 const MINUTE = 60;
@@ -20,6 +20,11 @@ const STEPS: readonly (readonly [below: number, big: Unit, small?: Unit])[] = [
   [8 * YEAR, [YEAR, 'y'], [DAY, 'd']],
   [Number.POSITIVE_INFINITY, [YEAR, 'y']],
 ];
+
+/** RFC 3339, to the second, as Kubernetes writes times. */
+export function timestampOf(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
+}
 
 /** `9d`, `2m5s`; both times in milliseconds since the epoch. */
 export function ageOf(since: number | undefined, now: number): string {

@@ -5,6 +5,7 @@ import { isFailure } from '../../app/errors.ts';
 import { NamespaceScope } from '../../app/scope.ts';
 import { World } from '../../app/world.ts';
 import { SOURCE_KINDS } from '../../core/names.ts';
+import { configRolloutName } from '../../core/policy.ts';
 import type { ConfigObject, SourceKind } from '../../core/types.ts';
 import { EVERYWHERE, type Store, type Stored } from '../../runtime/store.ts';
 import { CONFIG_ROLLOUTS, projectConfigRollout } from '../../workloads/config-rollout.ts';
@@ -40,7 +41,9 @@ export async function viewNamespace(cluster: Cluster, options: ViewOptions): Pro
     'targets' in options
       ? readTargets(cluster, options.targets)
       : listKinds(cluster, { ...options, allNamespaces }, refusals),
-    listPolicies(cluster, allNamespaces, refusals),
+    'targets' in options
+      ? readPolicies(cluster, options.targets, refusals)
+      : listPolicies(cluster, allNamespaces, refusals),
     inOrder(SOURCE_KINDS.map((kind) => listSources(cluster, kind, allNamespaces, refusals))),
   ] as const;
   // Of several failures the first in the list is told, not the first in time.
@@ -56,8 +59,7 @@ export async function viewNamespace(cluster: Cluster, options: ViewOptions): Pro
     fill(world.sources.get(kind), scope, sources[i] ?? []);
   });
   const raws = new Map<string, Json>();
-  world.noteConfigRollouts(scope, policies !== undefined);
-  fill(world.configRollouts, scope, projectAll(policies ?? [], projectConfigRollout, raws));
+  fill(world.configRollouts, scope, projectAll(policies, projectConfigRollout, raws));
   for (const [kind, items] of lists.workloads) {
     fill(world.workloads.get(kind.kind), scope, projectAll(items, kind.project, raws));
   }
@@ -198,15 +200,28 @@ async function listWorkloads(
   }
 }
 
-/** Undefined where the server does not know ConfigRollouts. */
-async function listPolicies(cluster: Cluster, allNamespaces: boolean, refusals: Refusals): Promise<Json[] | undefined> {
+function listPolicies(cluster: Cluster, allNamespaces: boolean, refusals: Refusals): Promise<Json[]> {
+  return unlessRefused(cluster, refusals, () => list(cluster, CONFIG_ROLLOUTS, { allNamespaces }));
+}
+
+async function readPolicies(cluster: Cluster, targets: readonly Target[], refusals: Refusals): Promise<Json[]> {
+  const reading = targets.map(({ resource: { kind }, name }) =>
+    unlessRefused(cluster, refusals, async () => [
+      await cluster.get(CONFIG_ROLLOUTS, configRolloutName({ kind, name })),
+    ]),
+  );
+  return (await inOrder(reading)).flat();
+}
+
+/** None where there is none, and where the server does not know ConfigRollouts. */
+async function unlessRefused(cluster: Cluster, refusals: Refusals, read: () => Promise<Json[]>): Promise<Json[]> {
   try {
-    return await list(cluster, CONFIG_ROLLOUTS, { allNamespaces });
+    return await read();
   } catch (error) {
-    if (isFailure(error, 'NotFound')) return undefined;
+    if (isFailure(error, 'NotFound')) return [];
     if (!isFailure(error, 'Forbidden')) throw error;
     if (await cluster.serves(CONFIG_ROLLOUTS)) refusals.set(CONFIG_ROLLOUTS.kind, (error as Error).message);
-    return undefined;
+    return [];
   }
 }
 

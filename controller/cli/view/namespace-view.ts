@@ -20,6 +20,7 @@ import { inOrder } from '../reading.ts';
 import { type Target, typed, WORKLOADS } from '../resources.ts';
 import { optsIn } from '../sources.ts';
 import { ReadingPort } from './port.ts';
+import { type Unmanaged, unmanagedOf } from './unmanaged.ts';
 
 export type { SourceName } from '../../app/ports.ts';
 
@@ -37,6 +38,8 @@ export interface WorkloadLook extends Located {
   readonly managed: readonly ConfigObject[];
   /** These, and those that are no longer managed, or gone, of which the template or a revision names a snapshot. */
   readonly sources: readonly SourceName[];
+  /** Of these, those that a person took out of management, or never put in. */
+  readonly unmanaged: readonly Unmanaged[];
   /** Those that reference configuration, oldest first. */
   readonly revisions: readonly Revision[];
   /** The revision that the template is that of now. */
@@ -98,12 +101,14 @@ export class NamespaceView {
     const managed = this.#world.sourcesOf(workload).filter((source) => isManaged(workload, source));
     const revisions = [...this.#world.revisionsOf(workload)].sort((a, b) => a.number - b.number);
     const pins = this.#world.pins(namespace, [workload, ...revisions], managed);
+    const sources = sourcesIn(namespace, managed, pins);
     return {
       ...target,
       workload,
       raw,
       managed,
-      sources: sourcesIn(namespace, managed, pins),
+      sources,
+      unmanaged: unmanagedOf(workload, managed, sources, (source) => this.object(source)),
       revisions,
       current: currentOf(workload, revisions),
       pins,
