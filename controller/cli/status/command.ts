@@ -61,7 +61,8 @@ async function run(call: Call<typeof FLAGS>): Promise<number> {
   const format = formatOf(flags.output, LIST_FORMATS, 'table');
   const timeoutMs = parseTimeout(flags.timeout ?? '0');
   const isAsked = isNamed || flags.selector !== undefined;
-  const watches = flags.watch === undefined ? isAsked : flags.watch === 'true';
+  // Without a value it is true; the reader of flags has made true or false of all others.
+  const watches = (flags.watch ?? String(isAsked)) === 'true';
   const cluster = await call.cluster();
   const look = () => readStatuses(cluster, { ...selection, allNamespaces });
   const tell = format === 'table' || format === 'wide' ? shell.out : () => undefined;
