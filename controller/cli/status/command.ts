@@ -2,10 +2,10 @@
 // no controller.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Call, defineCommand, warn } from '../command.ts';
+import { type Call, defineCommand, type Shell, warn } from '../command.ts';
 import { UsageError } from '../errors.ts';
 import type { FlagTable } from '../flags.ts';
-import { formatOf, LIST_FORMATS } from '../output-format.ts';
+import { formatOf, LIST_FORMATS, type ListFormat } from '../output-format.ts';
 import { WORKLOAD_TYPES } from '../resources.ts';
 import { parseSelection } from '../view/selection.ts';
 import { follow, parseTimeout } from './follow.ts';
@@ -71,10 +71,14 @@ async function run(call: Call<typeof FLAGS>): Promise<number> {
     ? await follow({ look, tell, warn: tellWarning, timeoutMs, sleep, now: () => performance.now() })
     : await look();
   shell.out(await render(statuses, { format, headers: !flags['no-headers'], allNamespaces }));
-  if (statuses.length === 0 && format !== 'json' && format !== 'yaml') {
-    shell.err(allNamespaces ? 'No resources found\n' : `No resources found in ${cluster.namespace} namespace.\n`);
-  }
+  if (statuses.length === 0) tellNothing(shell, format, allNamespaces ? undefined : cluster.namespace);
   // Those of a watch have been told while it went on.
   if (!watches) warn(shell, warnings);
   return (watches || isAsked) && statuses.some(({ end }) => end === 'failed') ? 1 : 0;
+}
+
+// Programs are told by an empty list.
+function tellNothing(shell: Pick<Shell, 'err'>, format: ListFormat, namespace: string | undefined): void {
+  if (format === 'json' || format === 'yaml') return;
+  shell.err(namespace === undefined ? 'No resources found\n' : `No resources found in ${namespace} namespace.\n`);
 }
