@@ -6,11 +6,6 @@ import { childAbort } from './abort.ts';
 import { messageOf, retryAfterOf } from './failure.ts';
 import { type Clock, LeaseHolder, type LeaseHolderOptions, MACHINE } from './lease-holder.ts';
 
-export interface LeaderElectorOptions extends LeaseHolderOptions {
-  /** Hears when leading begins, and when it ends. */
-  readonly onLeading?: (isLeading: boolean) => void;
-}
-
 /** Somebody else may be at work already: nothing may be written any more, not even the lease. */
 export class LeadershipLost extends Error {
   override readonly name = 'LeadershipLost';
@@ -20,11 +15,11 @@ export class LeadershipLost extends Error {
 const JITTER = 0.2;
 
 export class LeaderElector {
-  readonly #options: LeaderElectorOptions;
+  readonly #options: LeaseHolderOptions;
   readonly #clock: Clock;
   readonly #lease: LeaseHolder;
 
-  constructor(options: LeaderElectorOptions) {
+  constructor(options: LeaseHolderOptions) {
     this.#options = options;
     this.#clock = options.clock ?? MACHINE;
     this.#lease = new LeaseHolder(options);
@@ -84,17 +79,12 @@ export class LeaderElector {
   }
 
   async #lead(work: () => Promise<void>): Promise<void> {
-    const { log, name, identity, onLeading } = this.#options;
+    const { log, name, identity } = this.#options;
     log('info', `leads since ${new Date(this.#clock.date()).toISOString()}`, { lease: name, identity });
-    onLeading?.(true);
     const over = new AbortController();
     const working = work().finally(() => over.abort());
-    try {
-      // A drain may last longer than the lease, which is kept until the drain is over.
-      await Promise.all([this.#keep(over.signal), working]);
-    } finally {
-      onLeading?.(false);
-    }
+    // A drain may last longer than the lease, which is kept until the drain is over.
+    await Promise.all([this.#keep(over.signal), working]);
   }
 
   /** Renews until `over` aborts. Rejects with LeadershipLost when it is too late for that. */

@@ -128,11 +128,11 @@ export class Replica {
       identity: this.identity,
       name: 'ns/lease',
       timings: TIMINGS,
-      onLeading: (isLeading) => this.leading.push(isLeading),
       log: (level, message) => this.log.push(`${level} ${message}`),
       clock: this.#clock(),
     });
     const work = async () => {
+      this.leading.push(true);
       await new Promise<void>((resolve) => {
         if (signal.aborted) resolve();
         signal.addEventListener('abort', () => resolve());
@@ -145,7 +145,8 @@ export class Replica {
         this.elector = this.#start();
       });
     };
-    elector.run(signal, work).then(restart, (error: unknown) => {
+    const running = elector.run(signal, work).finally(() => this.leading.at(-1) && this.leading.push(false));
+    running.then(restart, (error: unknown) => {
       if (!(error instanceof LeadershipLost)) throw error;
       this.lost = error;
       restart();

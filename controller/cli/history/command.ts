@@ -4,6 +4,7 @@
 import { type Call, defineCommand, warn } from '../command.ts';
 import { UsageError } from '../errors.ts';
 import type { FlagTable } from '../flags.ts';
+import { LIST_FLAGS } from '../listing.ts';
 import { formatOf, LIST_FORMATS } from '../output-format.ts';
 import { inOrder } from '../reading.ts';
 import { printed, WORKLOAD_TYPES } from '../resources.ts';
@@ -16,8 +17,7 @@ import { rowsOf } from './rows.ts';
 const FLAGS = {
   revision: { type: 'text', usage: 'Show this revision only.' },
   selector: { type: 'text', short: 'l', usage: 'Selector (label query) to filter on, as with kubectl get.' },
-  output: { type: 'text', short: 'o', usage: 'Output format. One of: (json, yaml, name, wide).' },
-  'no-headers': { type: 'switch', usage: 'If true, print the table without its header.' },
+  ...LIST_FLAGS,
 } as const satisfies FlagTable;
 
 export const history = defineCommand({

@@ -2,18 +2,14 @@
 
 import { display } from '../../core/types.ts';
 import type { Json } from '../cluster.ts';
-import type { ListFormat } from '../output-format.ts';
-import { toJson, toYaml } from '../printer.ts';
+import { type Column, type ListLayout, renderList } from '../listing.ts';
 import { printed } from '../resources.ts';
-import { renderTable } from '../table.ts';
 import { ageOf, timestampOf } from '../view/age.ts';
 import { describeConfig } from '../view/configs.ts';
 import { describeKeyChanges } from '../view/key-changes.ts';
 import type { Changes, Row } from './rows.ts';
 
-export interface Layout {
-  readonly format: ListFormat;
-  readonly headers: boolean;
+export interface Layout extends ListLayout {
   /** Several were asked about: say which one a line is about. */
   readonly severalWorkloads: boolean;
   /** Milliseconds since the epoch. */
@@ -21,31 +17,13 @@ export interface Layout {
 }
 
 /** Empty when there is nothing to print. */
-export async function render(rows: readonly Row[], layout: Layout): Promise<string> {
-  switch (layout.format) {
-    case 'json':
-      return toJson({ items: rows.map(itemOf) });
-    case 'yaml':
-      return toYaml({ items: rows.map(itemOf) });
-    case 'name':
-      return [...new Set(rows.map(objectOf))].map((name) => `${name}\n`).join('');
-    case 'table':
-    case 'wide':
-      return rows.length === 0 ? '' : renderRows(rows, layout);
-    default:
-      throw layout.format satisfies never;
-  }
-}
-
-interface Column {
-  readonly header: string;
-  readonly isShown?: (layout: Layout) => boolean;
-  cell(row: Row, layout: Layout): string;
+export function render(rows: readonly Row[], layout: Layout): Promise<string> {
+  return renderList(rows, layout, { columns: COLUMNS, name: objectOf, item: itemOf });
 }
 
 const isWide = ({ format }: Layout) => format === 'wide';
 
-const COLUMNS: readonly Column[] = [
+const COLUMNS: readonly Column<Row, Layout>[] = [
   { header: 'NAME', isShown: ({ severalWorkloads }) => severalWorkloads, cell: ({ look }) => printed(look) },
   { header: 'REVISION', cell: ({ revision, isCurrent }) => `${revision.number}${isCurrent ? '*' : ''}` },
   { header: 'SOURCE', cell: ({ source }) => display(source) },
@@ -56,14 +34,6 @@ const COLUMNS: readonly Column[] = [
   { header: 'OBJECT', isShown: isWide, cell: objectOf },
   { header: 'IMAGES', isShown: isWide, cell: ({ images }) => images.join() },
 ];
-
-function renderRows(rows: readonly Row[], layout: Layout): string {
-  const columns = COLUMNS.filter(({ isShown }) => isShown === undefined || isShown(layout));
-  return renderTable(
-    layout.headers ? columns.map(({ header }) => header) : undefined,
-    rows.map((row) => columns.map((column) => column.cell(row, layout))),
-  );
-}
 
 const MOST_KEYS = 5;
 

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Call, defineCommand, type Shell, warn } from '../command.ts';
 import { UsageError } from '../errors.ts';
 import type { FlagTable } from '../flags.ts';
+import { LIST_FLAGS } from '../listing.ts';
 import { formatOf, LIST_FORMATS, type ListFormat } from '../output-format.ts';
 import { WORKLOAD_TYPES } from '../resources.ts';
 import { parseSelection } from '../view/selection.ts';
@@ -27,8 +28,7 @@ const FLAGS = {
     shows: "'0s'",
     usage: 'How long to wait before giving up, such as 90s or 1m30s; 0 waits for ever.',
   },
-  output: { type: 'text', short: 'o', usage: 'Output format. One of: (json, yaml, name, wide).' },
-  'no-headers': { type: 'switch', usage: 'If true, print the table without its header.' },
+  ...LIST_FLAGS,
 } as const satisfies FlagTable;
 
 export const status = defineCommand({

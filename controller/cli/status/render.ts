@@ -2,45 +2,23 @@
 
 import { display } from '../../core/types.ts';
 import type { Json } from '../cluster.ts';
-import type { ListFormat } from '../output-format.ts';
-import { toJson, toYaml } from '../printer.ts';
+import { type Column, type ListLayout, renderList } from '../listing.ts';
 import { printed } from '../resources.ts';
-import { renderTable } from '../table.ts';
 import { configIn } from '../view/configs.ts';
 import { keepingOf, untilWhen } from '../view/kept-pods.ts';
 import type { WorkloadStatus } from './read.ts';
 import { sourceStateText, stateOf } from './states.ts';
 
-export interface Layout {
-  readonly format: ListFormat;
-  readonly headers: boolean;
+export interface Layout extends ListLayout {
   readonly allNamespaces: boolean;
 }
 
 /** Empty when there is nothing to print. */
-export async function render(statuses: readonly WorkloadStatus[], layout: Layout): Promise<string> {
-  switch (layout.format) {
-    case 'json':
-      return toJson({ items: statuses.map(itemOf) });
-    case 'yaml':
-      return toYaml({ items: statuses.map(itemOf) });
-    case 'name':
-      return statuses.map((each) => `${printed(each)}\n`).join('');
-    case 'table':
-    case 'wide':
-      return statuses.length === 0 ? '' : renderRows(statuses, layout);
-    default:
-      throw layout.format satisfies never;
-  }
+export function render(statuses: readonly WorkloadStatus[], layout: Layout): Promise<string> {
+  return renderList(statuses, layout, { columns: COLUMNS, name: printed, item: itemOf });
 }
 
-interface Column {
-  readonly header: string;
-  readonly isShown?: (layout: Layout) => boolean;
-  cell(status: WorkloadStatus): string;
-}
-
-const COLUMNS: readonly Column[] = [
+const COLUMNS: readonly Column<WorkloadStatus, Layout>[] = [
   { header: 'NAMESPACE', isShown: ({ allNamespaces }) => allNamespaces, cell: ({ namespace }) => namespace },
   { header: 'NAME', cell: printed },
   { header: 'STATE', cell: ({ reason }) => stateOf(reason).text },
@@ -50,14 +28,6 @@ const COLUMNS: readonly Column[] = [
   { header: 'SNAPSHOTS', isShown: ({ format }) => format === 'wide', cell: snapshots },
   { header: 'MESSAGE', cell: messageOf },
 ];
-
-function renderRows(statuses: readonly WorkloadStatus[], layout: Layout): string {
-  const columns = COLUMNS.filter(({ isShown }) => isShown === undefined || isShown(layout));
-  return renderTable(
-    layout.headers ? columns.map(({ header }) => header) : undefined,
-    statuses.map((status) => columns.map((column) => column.cell(status))),
-  );
-}
 
 /** While a watch goes on: `deployment.apps/bar: ◌ Progressing, 2/3 updated`. */
 export function progressLine(status: WorkloadStatus): string {

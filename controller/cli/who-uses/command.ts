@@ -5,6 +5,7 @@ import type { Cluster } from '../cluster.ts';
 import { type Call, defineCommand, warn } from '../command.ts';
 import { UsageError } from '../errors.ts';
 import type { FlagTable } from '../flags.ts';
+import { LIST_FLAGS } from '../listing.ts';
 import { formatOf, LIST_FORMATS } from '../output-format.ts';
 import { inOrder } from '../reading.ts';
 import { isSource, parseTargets, typed } from '../resources.ts';
@@ -20,8 +21,7 @@ const FLAGS = {
     short: 'A',
     usage: 'If present, look at every namespace; each has a ConfigMap or Secret of that name of its own.',
   },
-  output: { type: 'text', short: 'o', usage: 'Output format. One of: (json, yaml, name, wide).' },
-  'no-headers': { type: 'switch', usage: 'If true, print the table without its header.' },
+  ...LIST_FLAGS,
 } as const satisfies FlagTable;
 
 export const whoUses = defineCommand({

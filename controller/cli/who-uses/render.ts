@@ -1,44 +1,22 @@
 // The answer as a table, as names, or for machines.
 
 import type { Json } from '../cluster.ts';
-import type { ListFormat } from '../output-format.ts';
-import { toJson, toYaml } from '../printer.ts';
-import { renderTable } from '../table.ts';
+import { type Column, type ListLayout, renderList } from '../listing.ts';
 import type { Row } from './rows.ts';
 import { describeState } from './state.ts';
 
-export interface Layout {
-  readonly format: ListFormat;
-  readonly headers: boolean;
+export interface Layout extends ListLayout {
   readonly allNamespaces: boolean;
   /** Several were asked about: say which one a line is about. */
   readonly severalSources: boolean;
 }
 
 /** Empty when there is nothing to print. */
-export async function render(rows: readonly Row[], layout: Layout): Promise<string> {
-  switch (layout.format) {
-    case 'json':
-      return toJson({ items: rows.map(itemOf) });
-    case 'yaml':
-      return toYaml({ items: rows.map(itemOf) });
-    case 'name':
-      return [...new Set(rows.map(nameOf))].map((name) => `${name}\n`).join('');
-    case 'table':
-    case 'wide':
-      return rows.length === 0 ? '' : renderRows(rows, layout);
-    default:
-      throw layout.format satisfies never;
-  }
+export function render(rows: readonly Row[], layout: Layout): Promise<string> {
+  return renderList(rows, layout, { columns: COLUMNS, name: nameOf, item: itemOf });
 }
 
-interface Column {
-  readonly header: string;
-  readonly isShown?: (layout: Layout) => boolean;
-  cell(row: Row): string;
-}
-
-const COLUMNS: readonly Column[] = [
+const COLUMNS: readonly Column<Row, Layout>[] = [
   { header: 'NAMESPACE', isShown: ({ allNamespaces }) => allNamespaces, cell: ({ user }) => user.namespace },
   {
     header: 'SOURCE',
@@ -51,15 +29,6 @@ const COLUMNS: readonly Column[] = [
   { header: 'STATE', cell: ({ state }) => describeState(state) },
   { header: 'ON CHANGE', isShown: ({ format }) => format === 'wide', cell: ({ effect }) => effect },
 ];
-
-function renderRows(rows: readonly Row[], layout: Layout): string {
-  const columns = COLUMNS.filter(({ isShown }) => isShown === undefined || isShown(layout));
-  const header = layout.headers ? columns.map((column) => column.header) : undefined;
-  return renderTable(
-    header,
-    rows.map((row) => columns.map((column) => column.cell(row))),
-  );
-}
 
 function nameOf({ user }: Row): string {
   return `${user.kind.printed}/${user.name}`;
