@@ -53,7 +53,9 @@ function isOutOfUse({ scaledDown, name }: Revision, { inUse }: Workload): boolea
 
 // A ControllerRevision that is used again keeps the cause of its first time, unless somebody mends it.
 function handOnCause(workload: Workload, current: Revision | undefined, revisions: readonly Revision[]): Action[] {
-  if (causeIsSpent(workload, current)) return [dropCause(workload)];
+  // Not in between: a write to the workload would make the Deployment controller's fail that starts the clock of the progress
+  // deadline, and that it does not repeat. (getNewReplicaSet in pkg/controller/deployment/sync.go.)
+  if (causeIsSpent(workload, current)) return workload.isObserved ? [dropCause(workload)] : [];
   const { cause } = workload;
   if (!current?.keepsCause || cause === undefined || !hasOwnCause(workload)) return [];
   // Until its number is the highest, it is not used again yet.

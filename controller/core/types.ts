@@ -110,6 +110,8 @@ export interface Workload extends Meta, TemplateInfo {
   /** The number of the current revision, where the workload's status speaks of the spec that stands; see `currentOf`. */
   readonly currentRevision?: number | undefined;
   readonly progress: Progress;
+  /** Whether its own controller has seen the spec that stands, and said so in the status. */
+  readonly isObserved: boolean;
   readonly reloader: ReloaderOptIn | undefined;
   readonly cause: string | undefined;
   readonly ownCause: string | undefined;

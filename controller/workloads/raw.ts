@@ -98,6 +98,7 @@ export function projectWorkload(
     hasAnnotations: annotations !== undefined,
     bookkeeping: pick(annotations, bookkeeping),
     claims: labels?.[MANAGED_LABEL] === undefined ? [] : claimsOf(managedFields),
+    isObserved: isObserved(raw),
     reloader: reloaderOptIn(annotations, (template as Partial<RawObject> | undefined)?.metadata?.annotations),
     cause: annotations?.[CHANGE_CAUSE_ANNOTATION],
     ownCause: annotations?.[OWN_CAUSE_ANNOTATION],

@@ -67,9 +67,9 @@ export function aTemplateWith(references: readonly (readonly [place: Place, name
 
 /** Raw JSON of a Deployment, as the API server has it. */
 export function aDeployment(
-  overrides: { metadata?: Json; template?: Json; spec?: Json; mounts?: readonly string[] } = {},
+  overrides: { metadata?: Json; template?: Json; spec?: Json; status?: Json; mounts?: readonly string[] } = {},
 ): { metadata: Json; spec: Json & { template: Json } } & Json {
-  const { metadata, template, spec, mounts = ['foo'] } = overrides;
+  const { metadata, template, spec, status, mounts = ['foo'] } = overrides;
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
@@ -89,6 +89,7 @@ export function aDeployment(
       template: template ?? aTemplate(mounts),
       ...spec,
     },
+    status: { observedGeneration: metadata?.['generation'] ?? 3, ...status },
   };
 }
 
@@ -126,6 +127,7 @@ export function aWorkload({
     claims: [],
     inUse: [],
     progress: { state: 'Complete', updated: 1, desired: 1 },
+    isObserved: true,
     reloader: undefined,
     cause: undefined,
     ownCause: undefined,

@@ -33,6 +33,7 @@ export class DeploymentController {
   run(): void {
     for (const deployment of this.#storage.all<RawWorkload>('Deployment')) {
       if (!deployment.spec.paused) this.#roll(deployment);
+      this.#observe(deployment);
       this.#prune(deployment);
     }
   }
@@ -74,6 +75,12 @@ export class DeploymentController {
         template: { ...spec.template, metadata: { ...spec.template.metadata, labels } },
       },
       status: { replicas: spec.replicas },
+    });
+  }
+
+  #observe({ metadata: { name, generation } }: RawWorkload): void {
+    this.#storage.edit<RawWorkload>('Deployment', name, (copy) => {
+      copy.status = { ...copy.status, observedGeneration: generation ?? 0 };
     });
   }
 

@@ -37,7 +37,7 @@ export interface RawConfig extends RawObject {
   type?: string;
   immutable?: boolean;
 }
-/** What the controller of StatefulSets writes; that of Deployments writes none here. */
+/** What the controller of StatefulSets writes; that of Deployments writes the first of it only. */
 export interface SetStatus {
   observedGeneration: number;
   replicas: number;
@@ -61,7 +61,7 @@ export interface RawWorkload extends RawObject {
     updateStrategy?: UpdateStrategy;
     template: Template;
   };
-  status?: SetStatus;
+  status?: Partial<SetStatus>;
 }
 export interface RawReplicaSet extends RawObject {
   spec: { replicas: number; template: Template };

@@ -69,8 +69,8 @@ function unheld({ cluster }: Shop, name: WorkloadName): string[] {
 }
 
 // Every pod is of the current revision, or of the newest.
-function isSettled(status: SetStatus): boolean {
-  const { replicas, currentReplicas, updatedReplicas, currentRevision, updateRevision } = status;
+function isSettled(status: Partial<SetStatus>): boolean {
+  const { replicas = 0, currentReplicas = 0, updatedReplicas = 0, currentRevision, updateRevision } = status;
   return (currentRevision === updateRevision ? updatedReplicas : currentReplicas + updatedReplicas) === replicas;
 }
 

@@ -263,6 +263,17 @@ describe('a change cause', () => {
     },
   );
 
+  test('is not taken away before the Deployment controller has seen the template that it is about', () => {
+    const status = { observedGeneration: 2 };
+    const workload = projected(aDeployment({ mounts: [FOO1], metadata: { annotations: ownCause('a') }, status }));
+    const revisions = [aRevision({ mounts: [FOO1], cause: 'a' })];
+    const settled = aWorkload({ mounts: [FOO1], rolled: { foo: H1 }, ...{ cause: 'a', ownCause: 'a' } });
+    const sources = [aSource({ hash: H1 })];
+    const labels = settled.labels;
+    expect(plan({ workload: { ...workload, labels }, sources, revisions }).actions).toEqual([]);
+    expect(plan({ workload: settled, sources, revisions }).actions).toHaveLength(1);
+  });
+
   test('is not taken away when a person writes one at that moment', () => {
     const raw = resting(own);
     const stored = resting({ ...own, [CAUSE]: 'mine' });
