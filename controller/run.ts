@@ -4,6 +4,7 @@ import { runControllers } from './app/controllers.ts';
 import { connect, makeQueues } from './app/triggers.ts';
 import { assemble, type Parts, type Surroundings } from './assemble.ts';
 import type { Config } from './config.ts';
+import { aborted } from './runtime/abort.ts';
 import { LeadershipLost } from './runtime/leader-election.ts';
 import { serveAdmission } from './serve-admission.ts';
 import { cachesCheck, onceCheck, shutdownCheck } from './server/checks.ts';
@@ -125,11 +126,4 @@ async function together(shutDown: AbortController, parts: readonly Promise<void>
   for (const part of parts) part.catch(() => shutDown.abort());
   const ends = await Promise.allSettled(parts);
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -9,6 +9,7 @@ import type { World } from './app/world.ts';
 import type { Config } from './config.ts';
 import type { KubeClient } from './kube/client.ts';
 import { WebhookTrust } from './kube/webhook-trust.ts';
+import { aborted } from './runtime/abort.ts';
 import type { Log } from './runtime/log.ts';
 import { type AdmissionEnd, AdmissionServer } from './server/server.ts';
 import { x509 } from './server/x509.ts';
@@ -50,10 +51,7 @@ export async function serveAdmission(
   };
   const keeper = new CertificateKeeper({ port, x509, mode: webhookCertificates, log, now: Date.now, onCertificate });
   const keeping = keeper.run(stop);
-  const stopped = new Promise<void>((resolve) => {
-    if (stop.aborted) resolve();
-    stop.addEventListener('abort', () => resolve(), { once: true });
-  });
+  const stopped = aborted(stop);
   // Whoever cannot be trusted yet does not answer at all: that fails quicker.
   await Promise.race([certificate, stopped]);
   if (!stop.aborted) {

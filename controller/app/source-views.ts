@@ -1,7 +1,6 @@
 // What is known of a source's content and of its snapshot, from the caches where they know it, and read where they do not.
 
-import type { SourceView } from '../core/decide.ts';
-import { readRolled } from '../core/names.ts';
+import { rolledHash, type SourceView } from '../core/decide.ts';
 import { isSnapshotOf, snapshotNames } from '../core/snapshot.ts';
 import type { ConfigObject, Workload } from '../core/types.ts';
 import type { ContentIndex, KnownContent } from './content-index.ts';
@@ -79,7 +78,7 @@ export class SourceViews {
   /** With the keys that changed, for the change cause; costs a read only when the old content was never seen by this process. */
   async viewWithKeys(workload: Workload, source: ConfigObject): Promise<SourceView> {
     const view = this.view(workload, source);
-    const rolled = readRolled(workload.labels, source.kind, source.name)?.hash ?? view.recorded;
+    const rolled = rolledHash(workload, view);
     if (view.hash === undefined || rolled === undefined || rolled === view.hash) return view;
     const keys = this.#index.changedKeys(source, rolled, view.hash);
     if (keys) return { ...view, changedKeys: keys };

@@ -7,6 +7,7 @@ import { sameTemplate } from './history.ts';
 import { missedDeadline, wasTakenBack } from './plan-rollback.ts';
 import type { LastRollout, Policy } from './policy.ts';
 import { conditionsOf, type Verdict } from './status-conditions.ts';
+import { timestampOf } from './timestamp.ts';
 import { mention, type Revision, type Workload } from './types.ts';
 
 export type SourceStatus = NonNullable<ConfigRolloutStatus['sources']>[number];
@@ -38,7 +39,7 @@ export function statusOf(observed: StatusObservation): ConfigRolloutStatus {
   };
   return {
     ...(generation !== undefined && { observedGeneration: generation }),
-    conditions: conditionsOf(verdict, generation, before?.conditions ?? [], timeOf(now)),
+    conditions: conditionsOf(verdict, generation, before?.conditions ?? [], timestampOf(now)),
     sources,
     ...(lastRollout && { lastRollout }),
   };
@@ -60,7 +61,7 @@ export function statusWithout(
   };
   return {
     observedGeneration: generation,
-    conditions: conditionsOf(verdict, generation, before?.conditions ?? [], timeOf(now)),
+    conditions: conditionsOf(verdict, generation, before?.conditions ?? [], timestampOf(now)),
     sources: [],
   };
 }
@@ -115,7 +116,12 @@ function lastRolloutOf(observed: StatusObservation): LastRollout | undefined {
   const rollout =
     changed.length === 0 && known
       ? known
-      : { time: timeOf(now), outcome: 'Progressing' as const, ...(cause !== undefined && { cause }), sources: changed };
+      : {
+          time: timestampOf(now),
+          outcome: 'Progressing' as const,
+          ...(cause !== undefined && { cause }),
+          sources: changed,
+        };
   return { ...rollout, outcome: outcomeOf(observed, rollout) };
 }
 
@@ -160,11 +166,6 @@ function causeOf({ workload, revisions }: StatusObservation): string | undefined
 function missingSnapshots({ workload, pins }: StatusObservation): string[] {
   const missing = workload.references.filter((each) => pinOf(pins, each)?.exists === false);
   return [...new Set(missing.map(({ kind, name }) => `${kind.toLowerCase()}/${name}`))];
-}
-
-/** RFC 3339, to the second, as Kubernetes writes times. */
-function timeOf(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
 function compare(a: string, b: string): number {

@@ -21,3 +21,11 @@ export function childAbort(parent: AbortSignal | undefined): ChildAbort {
     unlink: () => parent?.removeEventListener('abort', follow),
   };
 }
+
+/** Resolves when the signal aborts. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

@@ -1,10 +1,11 @@
 // The answer as a table, as names, or for machines.
 
+import { timestampOf } from '../../core/timestamp.ts';
 import { display } from '../../core/types.ts';
 import type { Json } from '../cluster.ts';
 import { type Column, type ListLayout, renderList } from '../listing.ts';
 import { printed } from '../resources.ts';
-import { ageOf, timestampOf } from '../view/age.ts';
+import { ageOf } from '../view/age.ts';
 import { describeConfig } from '../view/configs.ts';
 import { describeKeyChanges } from '../view/key-changes.ts';
 import type { Changes, Row } from './rows.ts';

@@ -2,15 +2,14 @@
 // ConfigRollouts have to be there.
 
 import type { ConfigRolloutStatus } from '../../core/config-rollout.ts';
-import type { SourceView } from '../../core/decide.ts';
-import { readRolled } from '../../core/names.ts';
+import { rolledHash } from '../../core/decide.ts';
 import type { Policy } from '../../core/policy.ts';
 import { statusOf } from '../../core/status.ts';
+import { timestampOf } from '../../core/timestamp.ts';
 import { display, type Workload } from '../../core/types.ts';
 import type { Cluster } from '../cluster.ts';
 import { aFewAtATime } from '../reading.ts';
 import { optsIn } from '../sources.ts';
-import { timestampOf } from '../view/age.ts';
 import { type ViewOptions, viewNamespace } from '../view/load.ts';
 import type { Located, NamespaceView, WorkloadView } from '../view/namespace-view.ts';
 import { type End, stateOf } from './states.ts';
@@ -90,10 +89,6 @@ function assumedBefore(
       sources: rolled.map(({ hash, ...source }) => ({ ...source, to: hash })),
     },
   };
-}
-
-function rolledHash({ labels }: Workload, { kind, name, recorded }: SourceView): string | undefined {
-  return readRolled(labels, kind, name)?.hash ?? recorded;
 }
 
 // What was rolled back says so at once, while its pods are still being replaced; and for a moment it bears the verdict on

@@ -1,9 +1,10 @@
 // The tree as data, and as text.
 
+import { timestampOf } from '../../core/timestamp.ts';
 import { type ObjectRef, refOf } from '../../core/types.ts';
 import type { Json } from '../cluster.ts';
 import { renderTable } from '../table.ts';
-import { ageOf, timestampOf } from '../view/age.ts';
+import { ageOf } from '../view/age.ts';
 
 export type Role = 'source' | 'snapshot' | 'workload' | 'revision' | 'pod';
 

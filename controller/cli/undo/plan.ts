@@ -2,8 +2,8 @@
 // state labels and all else stay, so that it sticks until a source changes.
 
 import type { Operation } from 'fast-json-patch';
-import { type Pin, pinOf, type SourceView } from '../../core/decide.ts';
-import { CHANGE_CAUSE_ANNOTATION, readRolled } from '../../core/names.ts';
+import { type Pin, pinOf, rolledHash } from '../../core/decide.ts';
+import { CHANGE_CAUSE_ANNOTATION } from '../../core/names.ts';
 import { causeToWrite, entryPath, marking, repointing } from '../../core/pin-operations.ts';
 import { display, type Revision, type Workload } from '../../core/types.ts';
 import { type Restoration, restore } from '../../core/undo.ts';
@@ -163,11 +163,11 @@ function outlook(view: WorkloadView, { source, changes }: Restoration<SourceName
   }
   const seen = observation.sources.find(({ kind, name }) => kind === source.kind && name === source.name);
   if (seen?.hash === undefined) return [];
-  const isPending = lastRolled(workload, seen) !== seen.hash;
+  const isPending = rolledHash(workload, seen) !== seen.hash;
   if (isPending && !observation.policy.paused) {
     const keep = `to keep it back, run: kubectl config-rollout pause ${typed(view)}${wording.inNamespace}`;
     // Whether the controller manages Secrets shows only in what it did.
-    const isUnsure = source.kind === 'Secret' && lastRolled(workload, seen) === undefined;
+    const isUnsure = source.kind === 'Secret' && rolledHash(workload, seen) === undefined;
     return [
       isUnsure
         ? `${display(source)} was never rolled out here: a controller that runs with --secrets is about to roll it out over this; ${keep}`
@@ -181,8 +181,4 @@ function outlook(view: WorkloadView, { source, changes }: Restoration<SourceName
       ? `${display(source)} has changed, which rolls out once its rollouts are resumed`
       : `${display(source)} keeps its newer content; its next change rolls out again`,
   ];
-}
-
-function lastRolled({ labels }: Workload, { kind, name, recorded }: SourceView): string | undefined {
-  return readRolled(labels, kind, name)?.hash ?? recorded;
 }

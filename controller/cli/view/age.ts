@@ -21,11 +21,6 @@ const STEPS: readonly (readonly [below: number, big: Unit, small?: Unit])[] = [
   [Number.POSITIVE_INFINITY, [YEAR, 'y']],
 ];
 
-/** RFC 3339, to the second, as Kubernetes writes times. */
-export function timestampOf(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
-}
-
 /** `9d`, `2m5s`; both times in milliseconds since the epoch. */
 export function ageOf(since: number | undefined, now: number): string {
   if (since === undefined) return '<unknown>';
