@@ -97,7 +97,7 @@ export function assemble(config: Config, { env, hostname, version, print, log }:
     index,
     reflectors: reflectorsOf(client, world, { namespaces, namespaceSelector, projectSource: project }, log),
     leadership,
-    reconciler: new Reconciler(observer, applyBy(own), own, config),
+    reconciler: new Reconciler(observer, applyBy(own), own, { ...config, admission: config.webhookPort !== undefined }),
     admissionObserver: new AdmissionObserver(world, index, cluster, Date.now, log),
     apply: applyBy(cluster),
   };

@@ -16,13 +16,22 @@ export interface KnownContent {
   readonly since: number;
 }
 
-const MOST_DIGESTS = 5000;
-const MOST_VERDICTS = 50_000;
+/** How much is remembered at most. The room for it is made at once. */
+export interface ContentIndexSize {
+  readonly digests: number;
+  readonly verdicts: number;
+}
+const USUAL_SIZE: ContentIndexSize = { digests: 5000, verdicts: 50_000 };
 
 export class ContentIndex {
   readonly #known = new Map<string, KnownContent>();
-  readonly #digests = new LRUCache<string, ReadonlyMap<string, string>>({ max: MOST_DIGESTS });
-  readonly #verdicts = new LRUCache<string, boolean>({ max: MOST_VERDICTS });
+  readonly #digests: LRUCache<string, ReadonlyMap<string, string>>;
+  readonly #verdicts: LRUCache<string, boolean>;
+
+  constructor({ digests, verdicts } = USUAL_SIZE) {
+    this.#digests = new LRUCache({ max: digests });
+    this.#verdicts = new LRUCache({ max: verdicts });
+  }
 
   /** What is known of exactly this version of the source. */
   peek(source: ConfigObject): KnownContent | undefined {

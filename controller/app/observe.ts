@@ -91,7 +91,7 @@ export class Observer {
   }
 
   /** Undefined when there is no such workload. */
-  async workload(key: string): Promise<Omit<WorkloadObservation, 'pacing' | 'settleMs'> | undefined> {
+  async workload(key: string): Promise<Omit<WorkloadObservation, 'pacing' | 'settleMs' | 'admission'> | undefined> {
     const { kind, namespace, name } = parseKey(key);
     const workload = this.#world.workload(kind, namespace, name);
     if (workload === undefined) return undefined;

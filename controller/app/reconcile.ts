@@ -17,6 +17,7 @@ import type { ClusterPort } from './ports.ts';
 export interface Settings {
   readonly settleMs: number;
   readonly sweepGraceMs: number;
+  readonly admission: boolean;
   /** Plans are printed, not carried out: nothing has to be paced. */
   readonly dryRun?: boolean;
 }
@@ -67,8 +68,9 @@ export class Reconciler {
     if (observed === undefined || observed.sources.length === 0) return IDLE;
     const { workload, now, sources } = observed;
     const pacing = this.#pacing.get(workload.uid) ?? freshPacing(now);
+    const { settleMs, admission } = this.#settings;
     const plan = await this.#carryOut(`workload ${key}`, refOf(workload), () =>
-      planWorkload({ ...observed, pacing, settleMs: this.#settings.settleMs }),
+      planWorkload({ ...observed, pacing, settleMs, admission }),
     );
     if (!this.#settings.dryRun) this.#remember(workload.uid, pacing, plan, now);
     // No snapshot was made while its rollout waited; see #isSlowed.

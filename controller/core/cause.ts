@@ -4,6 +4,9 @@ import type { Decision } from './decide.ts';
 import { CHANGE_CAUSE_ANNOTATION, OWN_CAUSE_ANNOTATION } from './names.ts';
 import { display, type Revision, type Workload } from './types.ts';
 
+/** What states a cause that the controller wrote. */
+export const CAUSE_ANNOTATIONS = [CHANGE_CAUSE_ANNOTATION, OWN_CAUSE_ANNOTATION] as const;
+
 const MOST_KEYS = 5;
 
 /** `configmap/foo: config.yml, tls.yml`, one part a source; key names only, never values. */

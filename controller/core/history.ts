@@ -1,21 +1,25 @@
 // What is left of a rollout in a workload's history, and would mislead: a change cause that has done its work, and raw
 // revisions, where `kubectl rollout undo` would land.
 
-import type { Operation } from 'fast-json-patch';
 import type { Action } from './actions.ts';
 import { causeIsSpent, hasOwnCause } from './cause.ts';
 import { type Pins, pinKey, pinOf, type SourceView } from './decide.ts';
-import { CHANGE_CAUSE_ANNOTATION, OWN_CAUSE_ANNOTATION } from './names.ts';
-import { entryPath } from './pin-operations.ts';
+import { CHANGE_CAUSE_ANNOTATION } from './names.ts';
+import { droppingCause } from './pin-operations.ts';
 import { type Reference, type Revision, refOf, type TemplateInfo, type Workload } from './types.ts';
 
+export interface HistoryObservation {
+  readonly workload: Workload;
+  readonly sources: readonly SourceView[];
+  readonly revisions: readonly Revision[];
+  readonly pins: Pins;
+  /** Admission takes a cause away with the change that follows; where nobody does, it has to go as soon as it is spent. */
+  readonly admission: boolean;
+}
+
 /** Hands the change cause on to its revision, and takes away raw revisions of which a pinned twin exists. */
-export function tidyHistory(
-  workload: Workload,
-  sources: readonly SourceView[],
-  revisions: readonly Revision[],
-  pins: Pins,
-): Action[] {
+export function tidyHistory(observed: HistoryObservation): Action[] {
+  const { workload, sources, revisions, pins } = observed;
   const current = currentOf(workload, revisions);
   const raw = new Set(sources.map(pinKey));
   const stale = revisions.filter(
@@ -28,7 +32,7 @@ export function tidyHistory(
       hasPinnedTwin(revision, revisions, raw, pins),
   );
   return [
-    ...handOnCause(workload, current, revisions),
+    ...handOnCause(observed, current),
     ...stale.map(
       (revision): Action => ({
         type: 'DeleteRevision',
@@ -52,10 +56,10 @@ function isOutOfUse({ scaledDown, name }: Revision, { inUse }: Workload): boolea
 }
 
 // A ControllerRevision that is used again keeps the cause of its first time, unless somebody mends it.
-function handOnCause(workload: Workload, current: Revision | undefined, revisions: readonly Revision[]): Action[] {
+function handOnCause({ workload, revisions, admission }: HistoryObservation, current: Revision | undefined): Action[] {
   // Not in between: a write to the workload would make the Deployment controller's fail that starts the clock of the progress
   // deadline, and that it does not repeat. (getNewReplicaSet in pkg/controller/deployment/sync.go.)
-  if (causeIsSpent(workload, current)) return workload.isObserved ? [dropCause(workload)] : [];
+  if (causeIsSpent(workload, current)) return workload.isObserved && !admission ? [dropCause(workload)] : [];
   const { cause } = workload;
   if (!current?.keepsCause || cause === undefined || !hasOwnCause(workload)) return [];
   // Until its number is the highest, it is not used again yet.
@@ -72,21 +76,10 @@ function handOnCause(workload: Workload, current: Revision | undefined, revision
 }
 
 function dropCause(workload: Workload): Action {
-  const drop = (key: string): Operation[] => {
-    const path = entryPath('annotations', key);
-    return [
-      { op: 'test', path, value: workload.cause },
-      { op: 'remove', path },
-    ];
-  };
   return {
     type: 'PatchWorkload',
     target: refOf(workload),
-    operations: [
-      { op: 'test', path: '/metadata/uid', value: workload.uid },
-      ...drop(CHANGE_CAUSE_ANNOTATION),
-      ...drop(OWN_CAUSE_ANNOTATION),
-    ],
+    operations: [{ op: 'test', path: '/metadata/uid', value: workload.uid }, ...droppingCause(workload)],
     why: 'the change cause is on the revision now',
   };
 }

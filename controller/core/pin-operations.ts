@@ -1,7 +1,7 @@
 // What decisions mean for the object: the JSON Patch operations that the controller sends, and that admission answers with.
 
 import { escapePathComponent, type Operation } from 'fast-json-patch';
-import { causeAnnotations, mayWriteCause } from './cause.ts';
+import { CAUSE_ANNOTATIONS, causeAnnotations, mayWriteCause } from './cause.ts';
 import type { Change, Decision, SourceView } from './decide.ts';
 import { AFTER_REVISION_LABEL, MANAGED_LABEL } from './names.ts';
 import { display, type Revision, type Workload } from './types.ts';
@@ -28,6 +28,17 @@ export function stateLabels(
 /** The annotations that say why; none over a cause that a person wrote. */
 export function causeToWrite(workload: Workload, cause: string | undefined): Readonly<Record<string, string>> {
   return cause !== undefined && mayWriteCause(workload) ? causeAnnotations(cause) : {};
+}
+
+/** Takes away a cause that the controller wrote; nothing, when it is not there any more as it was seen. */
+export function droppingCause({ cause }: Workload): Operation[] {
+  return CAUSE_ANNOTATIONS.flatMap((key): Operation[] => {
+    const path = entryPath('annotations', key);
+    return [
+      { op: 'test', path, value: cause },
+      { op: 'remove', path },
+    ];
+  });
 }
 
 /** The snapshots that the decisions pin to, each once, for texts. */

@@ -2,11 +2,11 @@
 // changes nothing, and an image comes with its config in one revision.
 
 import type { Operation } from 'fast-json-patch';
-import { causeOf } from './cause.ts';
+import { causeOf, hasOwnCause } from './cause.ts';
 import { type Decision, decide, type Pins, pinOf, type SourceView } from './decide.ts';
 import { sameTemplate } from './history.ts';
 import { EXCLUDED, MANAGED_LABEL } from './names.ts';
-import { causeToWrite, marking, pinnedTo, repointing, stateLabels } from './pin-operations.ts';
+import { causeToWrite, droppingCause, marking, pinnedTo, repointing, stateLabels } from './pin-operations.ts';
 import { mention, type Revision, type Workload } from './types.ts';
 
 export interface AdmissionObservation {
@@ -54,6 +54,7 @@ export function planAdmission(observed: AdmissionObservation): AdmissionPlan {
   const rolling = decisions.filter(({ rolls, label, changes }) => rolls && label && changes.length > 0);
   // A creation needs no cause; its content is a first snapshot, or no news.
   const cause = rolling.length > 0 && replaced !== undefined ? causeOf(rolling) : undefined;
+  const former = formerCause(observed, decisions);
   return {
     snapshots: decisions
       .filter(({ needsSnapshot, source }) => needsSnapshot && source.snapshot?.ready === false)
@@ -62,8 +63,9 @@ export function planAdmission(observed: AdmissionObservation): AdmissionPlan {
       ...repointing(workload, decisions),
       ...marking(workload, labelsToWrite(observed, decisions), {
         ...bookkeepingLost(observed),
-        ...causeToWrite(workload, cause),
+        ...causeToWrite(workload, former === 'lost' ? replaced?.cause : cause),
       }),
+      ...(former === 'spent' && cause === undefined ? droppingCause(workload) : []),
     ],
     pinned: pinned.map(({ pointer }) => `${workload.templatePointer}${pointer}`),
     warnings: [
@@ -99,6 +101,19 @@ function labelsToWrite(
   const { [MANAGED_LABEL]: managed = 'owned', ...state } = withState(workload, replaced).labels;
   const wanted = { ...state, [MANAGED_LABEL]: managed, ...stateLabels(workload, decisions, revisions) };
   return Object.fromEntries(Object.entries(wanted).filter(([key, value]) => workload.labels[key] !== value));
+}
+
+// The controller's cause speaks of the revision that is replaced: it goes with that, or it would be copied to the revision
+// that this request makes; and it stays with it, also where a manifest is put that does not know it.
+function formerCause(
+  { workload, replaced, optedIn }: AdmissionObservation,
+  decisions: readonly Decision[],
+): 'spent' | 'lost' | undefined {
+  if (!optedIn || replaced === undefined || !hasOwnCause(replaced)) return undefined;
+  const names = new Map(decisions.flatMap(({ changes }) => changes.map(({ pointer, to }) => [pointer, to])));
+  const references = workload.references.map((each) => ({ ...each, name: names.get(each.pointer) ?? each.name }));
+  if (sameTemplate({ ...workload, references }, replaced)) return workload.cause === undefined ? 'lost' : undefined;
+  return hasOwnCause(workload) && workload.cause === replaced.cause ? 'spent' : undefined;
 }
 
 // A PUT of a manifest takes these away, and Kubernetes puts them back: two generations for nothing.

@@ -4,7 +4,7 @@ import type { Operation } from 'fast-json-patch';
 import { type Action, NOTHING, type Plan } from './actions.ts';
 import { causeOf } from './cause.ts';
 import { type Decision, decide, type Pins, pinKey, pinOf, type SourceView } from './decide.ts';
-import { tidyHistory } from './history.ts';
+import { type HistoryObservation, tidyHistory } from './history.ts';
 import { MANAGED_LABEL, REASONS, rolledHashLabel } from './names.ts';
 import { type Pacing, pendingSince, settleMsLeft, throttleMs } from './pacing.ts';
 import { causeToWrite, entryPath, marking, pinnedTo, repointing, stateLabels } from './pin-operations.ts';
@@ -12,12 +12,9 @@ import { planRollback } from './plan-rollback.ts';
 import { intervalMsLeft, type Policy } from './policy.ts';
 import { configRef, display, mention, type Revision, refOf, type Workload } from './types.ts';
 
-export interface WorkloadObservation {
-  readonly workload: Workload;
+export interface WorkloadObservation extends HistoryObservation {
   /** The sources that opted it in, and that exist. */
   readonly sources: readonly SourceView[];
-  readonly revisions: readonly Revision[];
-  readonly pins: Pins;
   readonly policy: Policy;
   readonly pacing: Pacing;
   readonly settleMs: number;
@@ -106,9 +103,8 @@ function turnOf(observed: WorkloadObservation, wanted: readonly Decision[]): Tur
 
 function atRest(observed: WorkloadObservation, pending: boolean): Action[] {
   const back = pending ? [] : planRollback(observed);
-  const { workload, sources, revisions, pins } = observed;
   const isPatch = back.some(({ type }) => type === 'PatchWorkload');
-  return isPatch ? back : [...back, ...tidyHistory(workload, sources, revisions, pins)];
+  return isPatch ? back : [...back, ...tidyHistory(observed)];
 }
 
 // The first snapshot of an only source has nothing to wait for. Any other change may be part of one apply, that is about

@@ -21,11 +21,11 @@ const QUIET_ROUNDS = 3;
 /** Longer than it takes to throttle, to settle, or to grace. */
 const ROUND_MS = 31_000;
 
-export const SETTINGS: Settings = { settleMs: 1000, sweepGraceMs: 20_000 };
+export const SETTINGS = { settleMs: 1000, sweepGraceMs: 20_000 };
 
 export class SimulatedController {
   readonly world: World;
-  readonly index = new ContentIndex();
+  readonly index = new ContentIndex({ digests: 200, verdicts: 200 });
   readonly reconciler: Reconciler;
   /** What its webhook answers. */
   readonly admit: Admit;
@@ -43,7 +43,13 @@ export class SimulatedController {
     });
     const observer = new Observer(this.world, this.index, cluster, now);
     const apply = applyTo(cluster, this.world, this.index, now, () => undefined);
-    this.reconciler = new Reconciler(observer, apply, cluster, SETTINGS);
+    const settings: Settings = {
+      ...SETTINGS,
+      get admission() {
+        return cluster.admission !== undefined;
+      },
+    };
+    this.reconciler = new Reconciler(observer, apply, cluster, settings);
     const admissionObserver = new AdmissionObserver(this.world, this.index, cluster, now, () => undefined);
     this.admit = workloadAdmission(admissionObserver, KINDS, apply, () => undefined);
     connect(this.world, this.index, this.#queues, (workload) => this.reconciler.forget(workload));

@@ -32,7 +32,7 @@ async function viewOf(cluster: MemoryCluster, words: readonly string[] = ['deplo
 async function planOf(cluster: MemoryCluster) {
   const { view, target } = await viewOf(cluster);
   const { observation } = await view.observe(target);
-  return planWorkload({ ...observation, pacing: freshPacing(observation.now), settleMs: 0 });
+  return planWorkload({ ...observation, pacing: freshPacing(observation.now), settleMs: 0, admission: false });
 }
 
 describe('a command sees a workload as the controller does', () => {

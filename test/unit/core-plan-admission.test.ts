@@ -395,6 +395,27 @@ describe('a workload that is about to be stored', () => {
     expect(put.becomes.metadata['annotations']).toEqual(becomes);
   });
 
+  const causes = (cause: string) => ({ [CAUSE]: cause, [OWN_CAUSE]: cause });
+  const own = causes('configmap/foo: a');
+  const restarted = { restartedAt: 'now' };
+  test.each<[what: string, asks: Labels, template: { mounts: string[]; restartedAt?: string }, becomes: Labels]>([
+    ['goes with its revision', own, { ...restarted, mounts: [FOO2] }, {}],
+    ['goes when an undo finds a revision without one', own, { mounts: [FOO1] }, {}],
+    ['stays with its revision', own, { mounts: [FOO2] }, own],
+    ['stays with its revision, that is asked for by raw names', own, { mounts: ['foo'] }, own],
+    ['comes back when a manifest is put that does not know it', {}, { mounts: ['foo'] }, own],
+    ['does not come back beside another change', {}, { ...restarted, mounts: ['foo'] }, {}],
+    ['makes place for that of the revision that an undo finds', causes('b'), { mounts: [FOO1] }, causes('b')],
+    ['makes place for a person’s', { [CAUSE]: 'mine' }, { ...restarted, mounts: [FOO2] }, { [CAUSE]: 'mine' }],
+  ])('and whose cause is the controller’s: it %s', (_, asks, { mounts, restartedAt }, becomes) => {
+    const stored = aMount([FOO2], rolled, own);
+    const asked = aMount(mounts, rolled, asks);
+    if (restartedAt) asked.spec.template.metadata = { annotations: { restartedAt } };
+    expect(admitted(asked, stored, { sources: [foo] }).becomes.metadata['annotations']).toEqual(becomes);
+    const untouched = admitted(asked, stored, { sources: [], optedIn: false }).becomes;
+    expect(untouched.metadata['annotations']).toEqual(asks);
+  });
+
   test('tells which names are pins then, the moved ones and those that were, and no others', () => {
     const asked = aMount(['foo', 'plain', BAR1], rolled);
     const { plan } = admitted(asked, aMount([FOO1, 'plain', BAR1], rolled));

@@ -129,7 +129,7 @@ describe('a rollout that missed its deadline', () => {
   });
 
   test('waits for nothing else that is due: a newer change rolls out instead', () => {
-    const common = { pacing: freshPacing(NOON), settleMs: 0, now: NOON + 700_000 };
+    const common = { pacing: freshPacing(NOON), settleMs: 0, admission: false, now: NOON + 700_000 };
     const back = planWorkload({ ...failed(), ...common });
     expect(back.actions.map(({ type }) => type)).toEqual(['PatchWorkload', 'Event']);
     const h3 = 'h5bcdfghkm';

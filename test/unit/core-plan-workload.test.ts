@@ -40,6 +40,7 @@ const plan = (overrides: Partial<WorkloadObservation> = {}) =>
     policy: NO_POLICY,
     pacing: freshPacing(NOON),
     settleMs: 1000,
+    admission: false,
     now: NOON,
     ...overrides,
   });
@@ -240,6 +241,11 @@ describe('a change cause', () => {
   test('of the controller is dropped once the current revision carries it', () => {
     const revisions = [aRevision({ mounts: [FOO1], cause: 'configmap/foo: a', scaledDown: false })];
     expect(carriedOut(resting(own), { revisions }).annotations).toEqual({ kept: 'yes' });
+  });
+
+  test('of the controller is left for admission to take away, where that is served', () => {
+    const revisions = [aRevision({ mounts: [FOO1], cause: 'configmap/foo: a', scaledDown: false })];
+    expect(plan({ workload: projected(resting(own)), revisions, admission: true }).actions).toEqual([]);
   });
 
   test.each<[what: string, annotations: Record<string, string>, revision: Parameters<typeof aRevision>[0]]>([

@@ -52,7 +52,7 @@ export interface WorkloadLook extends Located {
 
 /** The same, with what the controller plans on; of sources, those that are `managed`. */
 export interface WorkloadView extends WorkloadLook {
-  readonly observation: Omit<WorkloadObservation, 'pacing' | 'settleMs'>;
+  readonly observation: Omit<WorkloadObservation, 'pacing' | 'settleMs' | 'admission'>;
 }
 
 export class NamespaceView {
