@@ -33,4 +33,4 @@ COPY --from=build /source/dist/config-rollout-controller /usr/local/bin/config-r
 # kubeconfig or service account names; and Node reads the file only where NODE_OPTIONS says --use-openssl-ca or --use-system-ca.
 ENV PATH=/usr/local/bin SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 USER 65532:65532
-ENTRYPOINT ["/usr/local/bin/node", "/usr/local/bin/config-rollout-controller"]
+ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=4", "/usr/local/bin/config-rollout-controller"]

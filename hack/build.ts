@@ -2,6 +2,7 @@
 
 import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { build, type Plugin } from 'esbuild';
+import { CONTROLLER_FLAGS } from './node-flags.ts';
 
 const OUT = 'dist';
 const NAMES = ['set_owner', 'set_volume', 'config_rollout'];
@@ -28,15 +29,14 @@ const KEPT = new Set(['openid-client', 'socks-proxy-agent']);
 
 // Where the machine's `node` is too old, a program helps itself to the one that a checkout has beside dist/, or says what
 // is missing. (A file of CommonJS is a function: it may return.)
-const START = `#!/usr/bin/env node
-const [major, minor] = process.versions.node.split('.').map(Number);
+const START = `const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 22 || (major === 22 && minor < 19)) {
   const own = require('node:path').join(__dirname, '../node_modules/node/bin/node');
   if (!require('node:fs').existsSync(own)) {
     console.error('error: Node 22.19 or newer is needed; this is ' + process.versions.node);
     process.exit(1);
   }
-  const child = require('node:child_process').spawn(own, process.argv.slice(1), { stdio: 'inherit' });
+  const child = require('node:child_process').spawn(own, [...process.execArgv, ...process.argv.slice(1)], { stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
   child.on('exit', (code) => process.exit(code ?? 1));
   return;
@@ -46,13 +46,13 @@ rmSync(OUT, { recursive: true, force: true });
 mkdirSync(OUT);
 // Extensionless files are CommonJS wherever they are copied to, unless the package says otherwise, as ours does.
 writeFileSync(`${OUT}/package.json`, '{ "type": "commonjs" }\n');
-await bundle('controller/main.ts', 'config-rollout-controller');
+await bundle('controller/main.ts', 'config-rollout-controller', `#!/usr/bin/env -S node ${CONTROLLER_FLAGS.join(' ')}`);
 await bundle('controller/cli/main.ts', PLUGINS[0] ?? '');
 // One program, that looks at the name by which it was called.
 for (const name of PLUGINS.slice(1)) copyFileSync(`${OUT}/${PLUGINS[0]}`, `${OUT}/${name}`);
 for (const name of ['config-rollout-controller', ...PLUGINS]) chmodSync(`${OUT}/${name}`, 0o755);
 
-async function bundle(entry: string, name: string): Promise<void> {
+async function bundle(entry: string, name: string, interpreter = '#!/usr/bin/env node'): Promise<void> {
   await build({
     entryPoints: [entry],
     outfile: `${OUT}/${name}`,
@@ -61,7 +61,7 @@ async function bundle(entry: string, name: string): Promise<void> {
     target: 'node22',
     format: 'cjs',
     minifySyntax: true,
-    banner: { js: START },
+    banner: { js: `${interpreter}\n${START}` },
     legalComments: 'eof',
     plugins: [trimClientNode],
     logLevel: 'warning',

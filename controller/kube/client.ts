@@ -7,9 +7,11 @@ import type { KubeConfig } from '@kubernetes/client-node';
 import { childAbort } from '../runtime/abort.ts';
 import { AgentPool, TLS_MATERIAL } from '../runtime/agent-pool.ts';
 import { messageOf, statusOf } from '../runtime/failure.ts';
-import { readText, send } from '../runtime/http-exchange.ts';
+import { readBody, readText, send } from '../runtime/http-exchange.ts';
 import { httpListWatch, type ListWatchOptions, type Transport } from '../runtime/http-list-watch.ts';
-import { JsonLineError, jsonLines } from '../runtime/json-lines.ts';
+import { jsonLines } from '../runtime/json-lines.ts';
+import { readJsonList } from '../runtime/json-list.ts';
+import { JsonTextError } from '../runtime/json-text.ts';
 import type { ListWatch } from '../runtime/list-watch.ts';
 import type { RequestEnd } from '../runtime/request-end.ts';
 import {
@@ -38,6 +40,8 @@ export interface RequestOptions {
   readonly signal?: AbortSignal;
   /** For the whole answer, of a stream for its headers; in ms, default 30 s. */
   readonly timeoutMs?: number;
+  /** The answer is a list, and comes without its items: each is given to this as soon as it is there. */
+  readonly takeItem?: (item: unknown) => void;
 }
 
 export interface KubeClientOptions {
@@ -98,9 +102,12 @@ export class KubeClient {
       // API servers compress large answers to reads; a watch is never compressed.
       const encoding = method === 'GET' ? { 'accept-encoding': 'gzip' } : {};
       const response = await this.#send(asked, options, encoding, child.signal);
-      const answer = decode(asked, response, await readText(response)) as T;
+      const { takeItem } = options;
+      const answer = takeItem
+        ? await readBody(response, (body) => readJsonList(body, takeItem))
+        : decode(asked, response, await readText(response));
       this.#tellEnd(method, response.statusCode, startedAt);
-      return answer;
+      return answer as T;
     } catch (error) {
       const translated = this.#translate(asked, error, child.signal);
       this.#tellEnd(method, statusOf(translated), startedAt);
@@ -141,7 +148,7 @@ export class KubeClient {
   /** What a reflector needs, for the collection at `path`. */
   listWatch(path: string, options: ListWatchOptions = {}): ListWatch {
     const transport: Transport = {
-      get: (at, ask) => this.request('GET', at, ask),
+      list: (at, ask, takeItem) => this.request('GET', at, { ...ask, takeItem }),
       stream: (at, ask) => this.stream(at, ask),
     };
     return httpListWatch(transport, path, options);
@@ -239,7 +246,7 @@ export class KubeClient {
   #translate(asked: Asked, error: unknown, signal: AbortSignal): unknown {
     if (signal.aborted) return signal.reason;
     if (error instanceof ApiError) return error;
-    if (error instanceof JsonLineError) return errorFromMalformed(asked, error.message);
+    if (error instanceof JsonTextError) return errorFromMalformed(asked, error.message);
     return errorFromNetwork(asked, this.#server, error);
   }
 }

@@ -12,6 +12,7 @@ import type { SnapshotManifest } from '../core/snapshot.ts';
 import type { ConfigObject, Content, ObjectRef, SourceKind, TemplateInfo, Workload } from '../core/types.ts';
 import { messageOf } from '../runtime/failure.ts';
 import { ACCEPT_METADATA } from '../runtime/http-list-watch.ts';
+import { decodeListPage } from '../runtime/raw-object.ts';
 import { CONFIG_ROLLOUTS, projectConfigRollout } from '../workloads/config-rollout.ts';
 import type { ResourceName, WorkloadKind } from '../workloads/kind.ts';
 import { revisionKinds } from '../workloads/kinds.ts';
@@ -26,11 +27,6 @@ const PODS = { apiVersion: 'v1', kind: 'Pod', resource: 'pods', project: inspect
 const PAGE = 500;
 const WRITE = { query: { fieldManager: MANAGER } };
 const MERGE = { ...WRITE, contentType: 'application/merge-patch+json' };
-
-interface Page {
-  readonly items?: readonly unknown[];
-  readonly metadata?: { readonly continue?: string };
-}
 
 type RawContent = Partial<Content> & { readonly immutable?: boolean };
 
@@ -161,17 +157,24 @@ export class KubeCluster implements ClusterPort {
     let continueToken: string | undefined;
     do {
       const query = { limit: PAGE, continue: continueToken };
+      const path = resourcePath(resource, namespace);
+      const raw = await this.#find(path, { query });
       // Nothing is there of a kind whose CRD is not installed.
-      const page = (await this.#find(resourcePath(resource, namespace), { query })) as Page | undefined;
-      yield* page?.items ?? [];
-      continueToken = page?.metadata?.continue || undefined;
+      if (raw === undefined) return;
+      const page = decodeListPage(raw);
+      if (page === undefined) throw new ClusterError('Unavailable', `the answer to GET ${path} is no list`);
+      yield* page.items;
+      continueToken = page.continueToken;
     } while (continueToken !== undefined);
   }
 
   /** Undefined when there is no such thing. */
   async #find(path: string, options: Parameters<KubeClient['request']>[2] = {}): Promise<unknown> {
     try {
-      return await this.#send('GET', path, options);
+      const answer = await this.#send('GET', path, options);
+      // That nothing was said does not mean that there is nothing.
+      if (answer === undefined) throw new ClusterError('Unavailable', `the answer to GET ${path} is empty`);
+      return answer;
     } catch (error) {
       if (error instanceof ClusterError && error.kind === 'NotFound') return undefined;
       throw error;

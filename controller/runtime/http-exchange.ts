@@ -3,8 +3,8 @@
 import http from 'node:http';
 import https from 'node:https';
 import type { Socket } from 'node:net';
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
 import { codeOf } from './failure.ts';
 
 export interface HttpRequest {
@@ -21,6 +21,9 @@ export interface HttpRequest {
 
 /** With libuv's ten probes a second apart, a peer that vanished is noticed after about 40 s, in ms. */
 const KEEP_ALIVE_PROBE_MS = 30_000;
+
+/** At a time: each costs a trip to another thread. */
+const UNZIPPED_BYTES = 64 * 1024;
 
 /**
  * Resolves when the headers have come; the caller reads or destroys the body. Rejects with the signal's reason when
@@ -45,14 +48,22 @@ export async function send(request: HttpRequest): Promise<http.IncomingMessage> 
   }
 }
 
-const unzip = promisify(gunzip);
-
 /** The whole body, decompressed when the server says it is gzip. */
-export async function readText(response: http.IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of response) chunks.push(chunk);
-  const bytes = Buffer.concat(chunks);
-  return (response.headers['content-encoding'] === 'gzip' ? await unzip(bytes) : bytes).toString('utf8');
+export function readText(response: http.IncomingMessage): Promise<string> {
+  return readBody(response, async (body) => {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of body) chunks.push(chunk);
+    return Buffer.concat(chunks).toString('utf8');
+  });
+}
+
+/** What `read` makes of the body as it comes, decompressed when the server says it is gzip. */
+export function readBody<T>(
+  response: http.IncomingMessage,
+  read: (body: AsyncIterable<Uint8Array>) => Promise<T>,
+): Promise<T> {
+  if (response.headers['content-encoding'] !== 'gzip') return read(response);
+  return pipeline(response, createGunzip({ chunkSize: UNZIPPED_BYTES }), read);
 }
 
 /** A reused connection that was already dead. */

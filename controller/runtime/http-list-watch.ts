@@ -11,8 +11,8 @@ export interface AskOptions {
 }
 
 export interface Transport {
-  /** One answer, decoded. */
-  get(path: string, options: AskOptions): Promise<unknown>;
+  /** One answer that is a list, without its items: each is given to `take`. */
+  list(path: string, options: AskOptions, take: (item: unknown) => void): Promise<unknown>;
   /** The values of an answer of newline-delimited JSON. */
   stream(path: string, options: AskOptions): AsyncIterable<unknown>;
 }
@@ -41,10 +41,10 @@ export function httpListWatch(transport: Transport, path: string, options: ListW
   const { metadataOnly = false, query = {} } = options;
   const form = (accept: string): { accept?: string } => (metadataOnly ? { accept } : {});
   return {
-    async list({ limit, continueToken, signal }) {
+    async list({ limit, continueToken, signal, take }) {
       const pageQuery = { ...query, limit, continue: continueToken };
       const ask = { query: pageQuery, signal, timeoutMs: LIST_TIMEOUT_MS, ...form(ACCEPT_METADATA_LIST) };
-      const raw = await transport.get(path, ask);
+      const raw = await transport.list(path, ask, take);
       if (metadataOnly) expectKind(path, raw, METADATA_LIST);
       const page = decodeListPage(raw);
       if (page === undefined) throw new Error(`${path}: the answer is no list`);

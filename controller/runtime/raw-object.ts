@@ -55,8 +55,8 @@ export function kindOf(raw: unknown): string | undefined {
   return text(raw, 'kind');
 }
 
-/** A list as the API sends it; undefined when it is none. */
-export function decodeListPage(raw: unknown): ListPage | undefined {
+/** A list as the API sends it, or without its items; undefined when it is none. */
+export function decodeListPage(raw: unknown): (ListPage & { readonly items: readonly unknown[] }) | undefined {
   const metadata = member(raw, 'metadata');
   const resourceVersion = text(metadata, 'resourceVersion');
   // An empty list of some resources is null.

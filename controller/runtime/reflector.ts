@@ -96,12 +96,16 @@ export class Reflector<T extends Stored> {
     let continueToken: string | undefined;
     let resourceVersion: string;
     do {
-      const page = await listWatch.list({ limit, signal, ...(continueToken === undefined ? {} : { continueToken }) });
-      // Projected page by page: full objects of one page only are held at a time.
-      for (const raw of page.items) {
-        const object = this.#project(raw);
-        if (object !== undefined) kept.push(object);
-      }
+      const page = await listWatch.list({
+        limit,
+        signal,
+        ...(continueToken === undefined ? {} : { continueToken }),
+        // Projected one by one: no more than one full object is held at a time.
+        take: (raw) => {
+          const object = this.#project(raw);
+          if (object !== undefined) kept.push(object);
+        },
+      });
       continueToken = page.continueToken;
       resourceVersion = page.resourceVersion;
     } while (continueToken !== undefined);

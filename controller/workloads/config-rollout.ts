@@ -15,11 +15,12 @@ export const CONFIG_ROLLOUTS: ResourceName = {
 /** Undefined for an object that is malformed. */
 export function projectConfigRollout(value: unknown): ConfigRollout | undefined {
   const raw = rawObject(value);
+  if (raw === undefined) return undefined;
   const { spec, status } = value as {
     readonly spec?: Partial<ConfigRolloutSpec>;
     readonly status?: ConfigRolloutStatus;
   };
-  if (raw === undefined || spec?.workload === undefined) return undefined;
+  if (spec?.workload === undefined) return undefined;
   return {
     ...projectMeta(raw),
     generation: raw.metadata.generation ?? 0,

@@ -8,6 +8,7 @@ import { repositoryRoot } from '../embedded/paths.ts';
 import { Problem } from '../embedded/problem.ts';
 import type { Log } from '../embedded/starter.ts';
 import { tar } from '../embedded/tar.ts';
+import { CONTROLLER_FLAGS } from '../node-flags.ts';
 import { baseLayer, CERTIFICATES, file, USER_ID, withFolders } from './base.ts';
 
 const NODE = 'usr/local/bin/node';
@@ -35,7 +36,7 @@ export function controllerImageConfig(): ImageConfig {
   return {
     User: `${USER_ID}:${USER_ID}`,
     Env: ['PATH=/usr/local/bin', `SSL_CERT_FILE=${CERTIFICATES}`],
-    Entrypoint: [`/${NODE}`, `/${CONTROLLER}`],
+    Entrypoint: [`/${NODE}`, ...CONTROLLER_FLAGS, `/${CONTROLLER}`],
     Labels: {
       'org.opencontainers.image.title': 'config-rollout',
       'org.opencontainers.image.description': description,

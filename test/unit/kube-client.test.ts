@@ -139,6 +139,27 @@ describe('a request', () => {
     expect(await client.request('DELETE', '/x')).toBeUndefined();
   });
 
+  test('hands on the items of a list as they come, zipped or not, and fails on half of one', async () => {
+    const text = JSON.stringify({ kind: 'ThingList', items: Array.from({ length: 5000 }, (_, id) => ({ id })) });
+    const answers = [Buffer.from(text), gzipSync(text), Buffer.from(text.slice(0, -1)), gzipSync(text).subarray(0, -9)];
+    handler = (response) => {
+      const answer = answers.shift();
+      const encoding = answer?.[0] === 0x1f ? { 'content-encoding': 'gzip' } : {};
+      response.writeHead(200, { 'content-type': 'application/json', ...encoding }).end(answer);
+    };
+    const list = async () => {
+      const ids: unknown[] = [];
+      const takeItem = (item: unknown) => ids.push(Reflect.get(Object(item), 'id'));
+      const around = await connect().request('GET', '/x', { takeItem });
+      return { around, count: new Set(ids).size, last: ids.at(-1) };
+    };
+    const whole = { around: { kind: 'ThingList', items: [] }, count: 5000, last: 4999 };
+    expect(await list()).toEqual(whole);
+    expect(await list()).toEqual(whole);
+    expect(await failureOf(list())).toMatchObject({ reason: 'MalformedResponse' });
+    await expect(list()).rejects.toThrow(ApiError);
+  });
+
   test('shares one connection with two hundred others', async () => {
     const client = connect();
     for (let i = 0; i < 200; i++) await client.request('GET', `/${i}`);
@@ -478,7 +499,7 @@ describe('metadata only', () => {
       const event = { type: 'ADDED', object: { kind: 'PartialObjectMetadata', metadata } };
       response.end(`${JSON.stringify(url.includes('watch') ? event : listed)}\n`);
     };
-    expect((await port.list({ limit: 500, signal })).resourceVersion).toBe('5');
+    expect((await port.list({ limit: 500, signal, take: () => undefined })).resourceVersion).toBe('5');
     expect(await collect(port.watch({ resourceVersion: '5', timeoutSeconds: 300, signal }))).toHaveLength(1);
     expect(seen.map(({ headers }) => headers.accept)).toEqual([
       form('PartialObjectMetadataList'),
@@ -498,7 +519,7 @@ describe('metadata only', () => {
       const listed = { kind: 'SecretList', metadata, items: [full] };
       response.end(`${JSON.stringify(url.includes('watch') ? { type: 'ADDED', object: full } : listed)}\n`);
     };
-    await expect(port.list({ limit: 500, signal })).rejects.toThrow(
+    await expect(port.list({ limit: 500, signal, take: () => undefined })).rejects.toThrow(
       'asked for PartialObjectMetadataList, got SecretList',
     );
     const watching = collect(port.watch({ resourceVersion: '5', timeoutSeconds: 300, signal }));
