@@ -1,7 +1,7 @@
 # Every task of the project. The machine needs git, Node 20 or newer, npm and make; what else a task needs, it installs.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test build verify test-unit test-integration test-e2e image bench-admission format generate sbom krew cluster-up cluster-down clean
+.PHONY: help demo test build verify test-unit test-integration test-faults test-model test-e2e soak bench image format generate sbom krew cluster-up cluster-down clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,17 +22,26 @@ verify: node_modules/.package-lock.json ## Check types, lint, format, and that g
 test-unit: node_modules/.package-lock.json ## Run the fast tests
 	@npm run -s unit
 
-test-integration: node_modules/.package-lock.json ## Run the scenarios on a real API server (ARGS='-t undo' selects)
+test-integration: node_modules/.package-lock.json ## Run the scenarios and the faults on real API servers (ARGS='-t undo' selects)
 	@npm run -s integration -- $(ARGS)
+
+test-faults: node_modules/.package-lock.json ## Run the faults alone: broken connections, crashes, random histories, bad input
+	@npm run -s integration -- test/faults $(ARGS)
+
+test-model: node_modules/.package-lock.json ## Run random histories over a model of the cluster (RUNS=100000 says how many of each sort)
+	@RUNS=$(or $(RUNS),1000) npm run -s unit -- test/unit/app-promises
+
+soak: build ## Run the controller for an hour under changes and faults; is it flat? (ARGS='--minutes 5' is shorter)
+	@npm run -s soak -- $(ARGS)
+
+bench: build ## Measure the controller beside the bare requests (ARGS='--quick', ARGS=--help)
+	@npm run -s bench -- $(ARGS)
 
 test-e2e: node_modules/.package-lock.json ## Install the image from the manifests, as a user would, and see real pods roll out and back
 	@npm run -s e2e -- $(ARGS)
 
 image: build ## Write the controller's image into dist/, without a Docker engine or a registry
 	@npm run -s image -- $(ARGS)
-
-bench-admission: build ## Measure what admission costs (ARGS='--rate 50' changes how)
-	@npm run -s bench:admission -- $(ARGS)
 
 format: node_modules/.package-lock.json ## Format the sources, and mend what lint can mend
 	@npm run -s format

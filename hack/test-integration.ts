@@ -1,5 +1,5 @@
-// Runs the scenarios. All of them: in two halves side by side, each on a cluster of its own, because most of their time is
-// waiting. Chosen ones, by arguments of jest's, or on a cluster that TEST_CLUSTER_DATA names: one after the other.
+// Runs the scenarios, and the faults. All of them: in three parts side by side, each on a cluster of its own, because most of
+// their time is waiting. Chosen ones, by arguments of jest's, or on a cluster that TEST_CLUSTER_DATA names: one after the other.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { down, up } from './embedded/cluster.ts';
 
-const HALVES = 2;
+const PARTS = 3;
 const JEST = [
   '--experimental-vm-modules',
   '--no-warnings',
@@ -26,22 +26,20 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 const args = process.argv.slice(2);
-process.exitCode = args.length > 0 || process.env['TEST_CLUSTER_DATA'] ? await jest(args) : await halves();
+process.exitCode = args.length > 0 || process.env['TEST_CLUSTER_DATA'] ? await jest(args) : await parts();
 
-async function halves(): Promise<number> {
-  const folders = Array.from({ length: HALVES }, () => mkdtempSync(join(tmpdir(), 'config-rollout-test-')));
+async function parts(): Promise<number> {
+  const folders = Array.from({ length: PARTS }, () => mkdtempSync(join(tmpdir(), 'config-rollout-test-')));
   try {
     // One after the other: the first may have to build Kubernetes, and the executables.
     for (const dataDir of folders) await up({ dataDir, log: (line) => console.log(line), signal: stopped.signal });
     await run(['hack/build.ts']);
     const runs = folders.map((dataDir, i) =>
-      jest([`--shard=${i + 1}/${HALVES}`], { TEST_CLUSTER_DATA: dataDir, TEST_BUILT: 'yes' }),
+      jest([`--shard=${i + 1}/${PARTS}`], { TEST_CLUSTER_DATA: dataDir, TEST_BUILT: 'yes' }),
     );
     const codes = await Promise.all(runs);
     const failed = codes.filter((code) => code !== 0).length;
-    console.log(
-      failed === 0 ? 'Both halves of the scenarios passed.' : `${failed} of ${HALVES} halves failed; see above.`,
-    );
+    console.log(failed === 0 ? 'All parts of the scenarios passed.' : `${failed} of ${PARTS} parts failed; see above.`);
     return failed === 0 ? 0 : 1;
   } finally {
     for (const dataDir of folders) await down(dataDir);

@@ -1,7 +1,6 @@
 // How a benchmark measures: requests that start when they are due, and the CPU time that they take.
 
 import { readFileSync } from 'node:fs';
-import { cpus } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface Timed<T> {
@@ -32,27 +31,21 @@ export function percentiles(of: (quantile: number) => number): Percentiles {
 }
 
 export function percentilesOf(values: readonly number[]): Percentiles {
+  return percentiles((quantile) => quantileOf(values, quantile));
+}
+
+/** The least value that so large a share of them does not exceed; NaN of none. */
+export function quantileOf(values: readonly number[], quantile: number): number {
   const sorted = values.toSorted((a, b) => a - b);
-  return percentiles((quantile) => sorted[Math.ceil(quantile * sorted.length) - 1] ?? Number.NaN);
+  return sorted[Math.ceil(quantile * sorted.length) - 1] ?? Number.NaN;
 }
 
-export function ratiosOf(a: Percentiles, b: Percentiles): Percentiles {
-  return { p50: a.p50 / b.p50, p90: a.p90 / b.p90, p99: a.p99 / b.p99, max: a.max / b.max };
+export function median(values: readonly number[]): number {
+  return quantileOf(values, 0.5);
 }
 
-export function textOf({ p50, p90, p99, max }: Percentiles): string {
-  const digits = (value: number) => value.toFixed(1);
-  return `p50 ${digits(p50)}  p90 ${digits(p90)}  p99 ${digits(p99)}  max ${digits(max)}`;
-}
-
-/** CPU seconds of each process since its start, and of the whole machine; Linux only. */
-export function cpuSeconds(pids: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
-  const busy = cpus().map(({ times: { user, nice, sys, irq } }) => user + nice + sys + irq);
-  const machine = busy.reduce((a, b) => a + b, 0) / 1000;
-  return new Map([...[...pids].map(([name, pid]) => [name, ofProcess(pid)] as const), ['whole machine', machine]]);
-}
-
-function ofProcess(pid: number): number {
+/** CPU seconds of a process since its start; Linux only. */
+export function cpuSecondsOf(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   // The name in parentheses may hold anything, so count from behind it. The unit is 10 ms on every Linux.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

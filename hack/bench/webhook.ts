@@ -59,13 +59,9 @@ export type Ask = (replaced: Json, object: Json) => Promise<readonly Json[]>;
 export async function webhookItself(client: KubeClient, port: number): Promise<Ask> {
   const { service, caBundle } = (await client.request<Json>('GET', CONFIGURATION)).webhooks[0].clientConfig;
   const ca = Buffer.from(caBundle, 'base64').toString();
+  const servername = `${service.name}.${service.namespace}.svc`;
   // As many connections as an API server keeps.
-  const agent = new Agent({
-    keepAlive: true,
-    maxSockets: 25,
-    ca,
-    servername: `${service.name}.${service.namespace}.svc`,
-  });
+  const agent = new Agent({ keepAlive: true, maxSockets: 25, ca, servername });
   const url = new URL(`https://127.0.0.1:${port}${service.path}?timeout=2s`);
   return async (oldObject, object) => {
     const { namespace, name } = object.metadata;
