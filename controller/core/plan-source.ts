@@ -38,6 +38,8 @@ export interface SourceObservation {
   readonly now: number;
 }
 
+// An annotation holds 256 KiB of entries: who mends the first of them hears of the next.
+const MOST_PROBLEMS = 10;
 // Nothing tells when one of the names is free again.
 const NAME_RETRY_MS = 30_000;
 
@@ -56,7 +58,7 @@ export function planSource(observed: SourceObservation): Plan {
 function planDue(observed: SourceObservation): Plan {
   const { source, users, hash, content } = observed;
   if (source.deleting) return NOTHING;
-  const events = observed.problems.map((problem) => warn(source, problem));
+  const events = observed.problems.slice(0, MOST_PROBLEMS).map((problem) => warn(source, problem));
   if (users.length === 0) return { actions: events };
   if (observed.obstacle) {
     // Where a workload asked for all that it references, that is no mistake.

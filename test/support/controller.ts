@@ -2,12 +2,14 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { appendFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 export interface Controller {
   /** Lines of the log, parsed. */
   readonly log: readonly Record<string, unknown>[];
   readonly stdout: readonly string[];
+  readonly pid: number;
   /** SIGTERM; gives the exit code. */
   stop(): Promise<number | null>;
   /** SIGKILL. */
@@ -24,6 +26,8 @@ export interface ControllerOptions {
   readonly kubeconfig?: string;
   /** true: at the port where the API server expects the webhook. Without it nothing listens there, and requests pass. Default: what TEST_ADMISSION says. */
   readonly admission?: boolean | number;
+  /** A module that is loaded before the program. */
+  readonly preload?: string;
 }
 
 const COMPLETE = 'caches are complete';
@@ -34,6 +38,7 @@ export async function startController({
   args = [],
   kubeconfig,
   admission = process.env['TEST_ADMISSION'] === 'on',
+  preload,
 }: ControllerOptions = {}): Promise<Controller> {
   const config = kubeconfig ?? env('TEST_CONTROLLER_KUBECONFIG');
   const port = admission === true ? env('TEST_WEBHOOK_PORT') : String(admission);
@@ -53,14 +58,19 @@ export async function startController({
     ...(admission === false ? [] : ['--webhook-port', port]),
     ...args,
   ];
-  const child = spawn(process.execPath, ['dist/config-rollout-controller', ...flags], {
+  const node = preload === undefined ? [] : ['--no-warnings', `--import=${preload}`];
+  const child = spawn(process.execPath, [...node, 'dist/config-rollout-controller', ...flags], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const log: Record<string, unknown>[] = [];
   const stdout: string[] = [];
-  createInterface({ input: child.stdout }).on('line', (line) => stdout.push(line));
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    keep(line);
+    stdout.push(line);
+  });
   const ready = new Promise<void>((resolve, reject) => {
     createInterface({ input: child.stderr }).on('line', (line) => {
+      keep(line);
       log.push(line.startsWith('{') ? JSON.parse(line) : { message: line });
       for (const text of awaited) if (line.includes(text)) awaited.delete(text);
       if (awaited.size === 0) resolve();
@@ -74,6 +84,7 @@ export async function startController({
   return {
     log,
     stdout,
+    pid: child.pid ?? 0,
     stop: async () => (await end(child, 'SIGTERM')) as number | null,
     kill: async () => {
       await end(child, 'SIGKILL');
@@ -82,6 +93,12 @@ export async function startController({
     thaw: () => void child.kill('SIGCONT'),
     exited,
   };
+}
+
+/** For a look at all that was ever said, at the end of a run of tests. */
+function keep(line: string): void {
+  const path = process.env['TEST_CONTROLLER_OUTPUT'];
+  if (path !== undefined) appendFileSync(path, `${line}\n`);
 }
 
 async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<unknown> {

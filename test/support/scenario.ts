@@ -7,6 +7,7 @@ import { KubeClient } from '../../controller/kube/client.ts';
 import { loadKubeConfig } from '../../controller/kube/kubeconfig.ts';
 import { kubectlEnvironment } from '../../hack/embedded/kubectl.ts';
 import { env } from './controller.ts';
+import { plant } from './planted.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: answers of the API server, read as they come
 type Json = any;
@@ -84,6 +85,9 @@ export class Scenario {
     const namespace = `${name}-${Date.now().toString(36)}-${++count}`;
     const scenario = new Scenario(namespace);
     await admin().request('POST', '/api/v1/namespaces', { body: { metadata: { name: namespace } } });
+    // Nobody asks for it: what of it is seen anywhere at the end of the run has leaked.
+    const secret = { metadata: { name: 'planted' }, stringData: { value: plant() } };
+    await admin().request('POST', `/api/v1/namespaces/${namespace}/secrets`, { body: secret });
     return scenario;
   }
 
