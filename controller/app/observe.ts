@@ -4,7 +4,7 @@
 
 import { decide, referencesTo } from '../core/decide.ts';
 import { REASONS, readRolled, sourceLabelValue } from '../core/names.ts';
-import { isExcluded, type OptIn, optIns, type Problem, problemOf } from '../core/opt-in.ts';
+import { isExcluded, type OptIn, type Problem, problemOf } from '../core/opt-in.ts';
 import type { SnapshotObservation } from '../core/plan-snapshot.ts';
 import { awaitsSnapshot, type SourceObservation } from '../core/plan-source.ts';
 import type { Bereft, ConfigRolloutObservation } from '../core/plan-status.ts';
@@ -16,6 +16,11 @@ import { SourceViews } from './source-views.ts';
 import { isSnapshot, type World } from './world.ts';
 
 export type IsSlowed = (workload: Workload, now: number) => boolean;
+
+export interface SourceLook extends SourceObservation {
+  /** Whether any of the users waited for a snapshot when the look began. */
+  readonly awaited: boolean;
+}
 
 export class Observer {
   readonly #world: World;
@@ -40,12 +45,13 @@ export class Observer {
   }
 
   /** Undefined when there is no such source. `isSlowed` says whether a workload's rollout has to wait. */
-  async source(key: string, isSlowed: IsSlowed): Promise<SourceObservation | undefined> {
+  async source(key: string, isSlowed: IsSlowed): Promise<SourceLook | undefined> {
     const cached = this.#world.objectAt(key);
     if (cached === undefined || isSnapshot(cached)) return undefined;
     const nothing = {
       obstacle: undefined,
       users: [],
+      awaited: false,
       hash: undefined,
       content: undefined,
       namesTaken: false,
@@ -69,7 +75,8 @@ export class Observer {
         slowed: isSlowed(workload, now),
       }));
     let users = look();
-    if (!known.obstacle && users.some(awaitsSnapshot)) {
+    const awaited = users.some(awaitsSnapshot);
+    if (!known.obstacle && awaited) {
       // Finding a forged or broken one changes which name is free; there are as many names as it can take turns.
       while (await this.#views.verifyExisting(source, known.hash)) users = look();
       if (users.some(awaitsSnapshot)) {
@@ -82,6 +89,7 @@ export class Observer {
       source: this.#labelled(read?.object ?? source),
       ...said,
       users,
+      awaited,
       namesTaken,
       obstacle: known.obstacle,
       hash: known.hash,
@@ -162,7 +170,7 @@ export class Observer {
     workloads: readonly Workload[];
   } {
     if (!this.#world.isOurs(source)) return { said: { problems: [], optsIn: false }, workloads: [] };
-    const parsed = optIns(source, this.#world.kinds);
+    const parsed = this.#world.declarations.of(source);
     const named = parsed.optIns.map((optIn) => this.#optIn(source, optIn));
     const workloads = [
       ...named.flatMap(({ workload }) => workload ?? []),

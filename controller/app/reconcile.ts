@@ -11,7 +11,7 @@ import { configRef, mention, type ObjectRef, objectKey, refOf, type Workload } f
 import type { ReconcileResult } from '../runtime/controller.ts';
 import type { Apply } from './apply.ts';
 import { ClusterError, type FailureKind } from './errors.ts';
-import type { Observer } from './observe.ts';
+import type { Observer, SourceLook } from './observe.ts';
 import type { ClusterPort } from './ports.ts';
 
 export interface Settings {
@@ -42,6 +42,8 @@ export class Reconciler {
   readonly #port: ClusterPort;
   readonly #settings: Settings;
   readonly #pacing = new Map<string, Pacing>();
+  /** The version of each source that its workloads have been looked at with. */
+  readonly #told = new Map<string, string>();
 
   constructor(observer: Observer, apply: Apply, port: ClusterPort, settings: Settings) {
     this.#observer = observer;
@@ -53,13 +55,27 @@ export class Reconciler {
   /** `key` is the objectKey of a source. Gives the workloads that have to be looked at next. */
   async source(key: string): Promise<ReconcileResult & { readonly users: readonly Workload[] }> {
     const subject = this.#observer.sourceRef(key);
-    if (subject === undefined) return { users: [] };
+    if (subject === undefined) {
+      this.#told.delete(key);
+      return { users: [] };
+    }
     const observed = await this.#explaining(subject, () => this.#observer.source(key, this.#isSlowed));
-    if (observed === undefined) return { users: [] };
+    if (observed === undefined) {
+      this.#told.delete(key);
+      return { users: [] };
+    }
     const plan = await this.#carryOut(`source ${key}`, subject, () => planSource(observed));
+    return { ...plan, users: this.#isNews(key, observed) ? observed.users.map(({ workload }) => workload) : [] };
+  }
+
+  // A source is looked at whenever one of its workloads changes: that concerns none of the others.
+  #isNews(key: string, { source, users, awaited, namesTaken }: SourceLook): boolean {
+    const version = `${source.uid}/${source.resourceVersion}`;
+    const isKnown = this.#told.get(key) === version;
+    if (users.length > 0) this.#told.set(key, version);
+    else this.#told.delete(key);
     // There is nothing that they could do without a name for the snapshot.
-    const users = observed.namesTaken ? [] : observed.users.map(({ workload }) => workload);
-    return { ...plan, users };
+    return !namesTaken && (awaited || !isKnown);
   }
 
   /** `key` is the objectKey of a workload. Gives the keys of the sources that have to be looked at again. */
@@ -82,7 +98,7 @@ export class Reconciler {
   async status(key: string): Promise<ReconcileResult> {
     const observed = await this.#observer.status(key);
     if (observed === undefined) return {};
-    const plan = planStatus(observed);
+    const plan = planStatus(observed, this.#settings.settleMs);
     await this.#apply(`status ${key}`, plan);
     return plan;
   }

@@ -2,7 +2,6 @@
 // look-up, a key too few breaks a promise.
 
 import { isDeepStrictEqual } from 'node:util';
-import { optIns } from '../core/opt-in.ts';
 import type { ConfigRollout } from '../core/policy.ts';
 import { type ConfigObject, objectKey, type Revision, type Workload } from '../core/types.ts';
 import { type Change, EVERYWHERE, type Store, type Stored } from '../runtime/store.ts';
@@ -75,8 +74,12 @@ export function enqueueStatus(queues: Queues, workload: string): void {
 function onNamespace(world: World, queues: Queues, { before, after }: Change<Stored>): void {
   if (before !== undefined || after === undefined) return;
   for (const object of world.objectsIn(after.name)) {
-    if (isSnapshot(object)) queues.snapshots.addAfter(objectKey(object), BOOKKEEPING_MS);
-    else if (optsIn(world, object)) queues.sources.add(objectKey(object));
+    if (isSnapshot(object)) {
+      queues.snapshots.addAfter(objectKey(object), BOOKKEEPING_MS);
+    } else if (optsIn(world, object)) {
+      queues.sources.add(objectKey(object));
+      for (const workload of workloadsOf(world, object)) queues.workloads.add(workload);
+    }
   }
 }
 
@@ -102,7 +105,10 @@ function onSnapshot(world: World, queues: Queues, snapshot: SnapshotObject, isGo
   const source = world.sourceOf(snapshot);
   if (source === undefined || !(isGone || isNew)) return;
   if (isGone) queues.sources.add(objectKey(source));
-  for (const workload of workloadsOf(world, source)) queues.workloads.add(workload);
+  for (const workload of workloadsOf(world, source)) {
+    queues.workloads.add(workload);
+    enqueueStatus(queues, workload);
+  }
 }
 
 function onWorkload(
@@ -164,9 +170,9 @@ function optsIn(world: World, source: ConfigObject): boolean {
 }
 
 function workloadsOf(world: World, source: ConfigObject): string[] {
-  const named = optIns(source, world.kinds).optIns.map(({ kind, name }) =>
-    objectKey({ kind, namespace: source.namespace, name }),
-  );
+  const named = world.declarations
+    .of(source)
+    .optIns.map(({ kind, name }) => objectKey({ kind, namespace: source.namespace, name }));
   const asking = world.workloadsAskingFor(source).map(objectKey);
   return [...new Set([...named, ...asking])];
 }

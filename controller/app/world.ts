@@ -3,7 +3,7 @@
 
 import { type Pin, type Pins, pinKey } from '../core/decide.ts';
 import { rolledHashLabel } from '../core/names.ts';
-import { asksFor, asksForSources, isExcluded, isOptInOf, type OptInWays, optIns } from '../core/opt-in.ts';
+import { asksFor, asksForSources, isExcluded, isOptInOf, type OptInWays } from '../core/opt-in.ts';
 import { type ConfigRollout, configRolloutName, NO_POLICY, type Policy } from '../core/policy.ts';
 import { hashInName } from '../core/snapshot.ts';
 import {
@@ -20,6 +20,7 @@ import type { Log } from '../runtime/log.ts';
 import { EVERYWHERE, Store } from '../runtime/store.ts';
 import type { WorkloadKind } from '../workloads/kind.ts';
 import { revisionKinds } from '../workloads/kinds.ts';
+import { Declarations } from './declarations.ts';
 import type { SourceName } from './ports.ts';
 import type { NamespaceScope } from './scope.ts';
 
@@ -36,6 +37,7 @@ export interface WorldOptions extends OptInWays {
 
 export class World {
   readonly kinds: readonly WorkloadKind[];
+  readonly declarations: Declarations;
   readonly sources: ReadonlyMap<SourceKind, Store<ConfigObject>>;
   /** By kind. */
   readonly workloads: ReadonlyMap<string, Store<Workload>>;
@@ -51,9 +53,10 @@ export class World {
     const { kinds, sourceKinds } = options;
     this.#options = options;
     this.kinds = kinds;
+    this.declarations = new Declarations(kinds);
     this.scope = options.scope;
     const optedIn = (object: ConfigObject) =>
-      optIns(object, kinds).optIns.map(({ kind, name }) => objectKey({ ...object, kind, name }));
+      this.declarations.of(object).optIns.map(({ kind, name }) => objectKey({ ...object, kind, name }));
     const optIn = (object: ConfigObject) => (object.snapshot ? [] : optedIn(object));
     const source = ({ namespace, snapshot }: ConfigObject) => (snapshot ? [`${namespace}/${snapshot.source}`] : []);
     const namespace = (object: ConfigObject) => [object.namespace];
@@ -217,7 +220,7 @@ export class World {
   }
 
   #namesExactly(source: ConfigObject, workload: Workload): boolean {
-    return optIns(source, this.kinds).optIns.some((optIn) => isOptInOf(optIn, workload));
+    return this.declarations.of(source).optIns.some((optIn) => isOptInOf(optIn, workload));
   }
 
   // By what the template names; a snapshot that was deleted says no more whose it was, but the state label does.

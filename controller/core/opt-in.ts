@@ -35,11 +35,14 @@ const OWNER_GRACE_MS = 5000;
 const REFUSED_TYPES = ['kubernetes.io/service-account-token', 'bootstrap.kubernetes.io/token', 'helm.sh/release'];
 const DECLARED = /^([A-Za-z.]+)\/([a-z0-9]([-a-z0-9.]*[a-z0-9])?)$/;
 
+/** What a source says of its owners. */
+export interface Declaration {
+  readonly optIns: readonly OptIn[];
+  readonly problems: readonly Problem[];
+}
+
 /** The workloads that `source` names as owners, in reference or annotation, and the entries that name none. */
-export function optIns(
-  source: ConfigObject,
-  kinds: readonly KindName[],
-): { optIns: readonly OptIn[]; problems: readonly Problem[] } {
+export function optIns(source: ConfigObject, kinds: readonly KindName[]): Declaration {
   const found: OptIn[] = [];
   const problems: Problem[] = [];
   for (const owner of source.owners) {

@@ -35,8 +35,11 @@ export interface ConfigRolloutManifest {
   readonly spec: { readonly workload: { readonly kind: string; readonly name: string } };
 }
 
+// Most rollouts of small workloads are done by then: one write says how it ended.
+const PASSING_MS = 1000;
+
 /** What to do about the ConfigRollout of one workload. */
-export function planStatus(observed: ConfigRolloutObservation | Bereft): Plan {
+export function planStatus(observed: ConfigRolloutObservation | Bereft, settleMs: number): Plan {
   if (observed.workload === undefined) return planBereft(observed);
   const { workload, sources, configRollout } = observed;
   if (workload.deleting) return NOTHING;
@@ -46,7 +49,18 @@ export function planStatus(observed: ConfigRolloutObservation | Bereft): Plan {
   }
   if (configRollout.deleting) return NOTHING;
   const { generation, status: before, policy } = configRollout;
-  return write(configRollout, statusOf({ ...observed, policy, before, generation }));
+  const status = statusOf({ ...observed, policy, before, generation });
+  const passingMs = (policy.settleMs ?? settleMs) + PASSING_MS;
+  const ageMs = observed.now - Math.max(0, ...sources.map(({ since }) => since));
+  // A clock that was set back says nothing of the age.
+  const mayPass = isPassing(status) && ageMs >= 0 && ageMs < passingMs;
+  if (!mayPass || isDeepStrictEqual(status, before)) return write(configRollout, status);
+  return { actions: [], requeueAfterMs: passingMs - ageMs };
+}
+
+// A state that every rollout goes through.
+function isPassing(status: ConfigRolloutStatus): boolean {
+  return ['Pending', 'Progressing'].includes(reasonOf(status));
 }
 
 // The garbage collector is about to take an owned one.

@@ -209,7 +209,7 @@ describe('a status', () => {
 describe('the plan for a ConfigRollout', () => {
   const { policy: _, before: __, generation: ___, ...world } = observe();
   const planned = (overrides: Partial<ConfigRolloutObservation>) =>
-    planStatus({ ...world, configRollout: undefined, ...overrides });
+    planStatus({ ...world, configRollout: undefined, ...overrides }, 1000);
   const meta = { namespace: NAMESPACE, name: 'deployment-web', uid: 'u', resourceVersion: '5', deleting: false };
   const existing = (status?: ConfigRolloutStatus) => ({
     ...meta,
@@ -252,9 +252,22 @@ describe('the plan for a ConfigRollout', () => {
     expect(planned({ configRollout: existing(write.status), now: NOON + 3_600_000 }).actions).toEqual([]);
   });
 
+  test('says nothing of what passes, unless it lasts: a quick rollout is one write', () => {
+    const changed = (since: number, policy = NO_POLICY) =>
+      planned({ configRollout: { ...existing(), policy }, sources: [aSource({ hash: H3, since })] });
+    expect(changed(NOON - 500)).toEqual({ actions: [], requeueAfterMs: 1500 });
+    expect(changed(NOON - 500, { ...NO_POLICY, settleMs: 0 })).toEqual({ actions: [], requeueAfterMs: 500 });
+    const pending = [{ type: 'WriteStatus', why: 'unknown → Pending' }];
+    expect(changed(NOON - 2000).actions).toMatchObject(pending);
+    // The clock was set back.
+    expect(changed(NOON + 500).actions).toMatchObject(pending);
+    const paused = { ...NO_POLICY, paused: true };
+    expect(changed(NOON - 500, paused).actions).toMatchObject([{ why: 'unknown → Paused' }]);
+  });
+
   test('says of a person’s own that its workload does not exist, and nothing of one that is about to go with it', () => {
     const bereft = (isOwned: boolean) =>
-      planStatus({ workload: undefined, configRollout: { ...existing(), isOwned }, now: NOON }).actions;
+      planStatus({ workload: undefined, configRollout: { ...existing(), isOwned }, now: NOON }, 1000).actions;
     expect(bereft(true)).toEqual([]);
     expect(bereft(false)).toMatchObject([
       {
