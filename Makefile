@@ -28,7 +28,7 @@ test-integration: node_modules/.package-lock.json ## Run the scenarios and the f
 test-faults: node_modules/.package-lock.json ## Run the faults alone: broken connections, crashes, random histories, bad input
 	@npm run -s integration -- test/faults $(ARGS)
 
-test-model: node_modules/.package-lock.json ## Run random histories over a model of the cluster (RUNS=100000 says how many of each sort)
+test-model: node_modules/.package-lock.json ## Run random histories over a model of the cluster (RUNS=12500 of each of eight sorts: 100,000)
 	@RUNS=$(or $(RUNS),1000) npm run -s unit -- test/unit/app-promises
 
 soak: build ## Run the controller for an hour under changes and faults; is it flat? (ARGS='--minutes 5' is shorter)

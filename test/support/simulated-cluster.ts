@@ -25,6 +25,7 @@ import { projectSource } from '../../controller/workloads/raw.ts';
 import { NAMESPACE } from './builders.ts';
 import { DeploymentController, LAST_APPLIED, replicaSetsOf } from './simulated-deployments.ts';
 import {
+  copyOf,
   type HistoryEntry,
   type Kind,
   type Metadata,
@@ -234,7 +235,7 @@ export class SimulatedCluster implements ClusterPort {
     const { [REVISION]: revision = '', [LAST_APPLIED]: applied } = before.metadata.annotations ?? {};
     const annotations = { ...restored, [REVISION]: revision, ...(applied && { [LAST_APPLIED]: applied }) };
     await this.writeWorkload('undo', name, (copy) => {
-      copy.spec.template = structuredClone(target.template);
+      copy.spec.template = copyOf(target.template);
       if (target.kind === 'ReplicaSet') copy.metadata.annotations = annotations;
     });
     return true;
@@ -249,7 +250,7 @@ export class SimulatedCluster implements ClusterPort {
     const kind = this.kindOf(name);
     for (;;) {
       const before = this.workload(name);
-      const copy = structuredClone(before);
+      const copy = copyOf(before);
       edit(copy);
       const admitted = this.#isAdmitted(copy, before) ? await this.#admit(kind, copy, before, fieldManager) : copy;
       if (this.workload(name) === before) return this.#storage.put(kind, admitted);
@@ -276,8 +277,8 @@ export class SimulatedCluster implements ClusterPort {
       kind: { group: 'apps', kind },
       namespace: NAMESPACE,
       name: object.metadata.name ?? '',
-      object: structuredClone(object),
-      oldObject: structuredClone(oldObject),
+      object: copyOf(object),
+      oldObject: copyOf(oldObject),
       dryRun: false,
       user: { name: 'somebody', groups: ['system:authenticated'] },
       fieldManager,
@@ -285,7 +286,7 @@ export class SimulatedCluster implements ClusterPort {
     const { refusal, operations = [], warnings = [] } = answer;
     if (refusal !== undefined) throw new Error(`admission refuses: ${refusal}`);
     this.warnings.push(...warnings);
-    return jsonPatch.applyPatch(structuredClone(object), structuredClone([...operations]), true).newDocument;
+    return jsonPatch.applyPatch(copyOf(object), copyOf([...operations]), true).newDocument;
   }
 
   // ---- what Kubernetes does
@@ -317,7 +318,7 @@ export class SimulatedCluster implements ClusterPort {
     const shown = display({ ...manifest.metadata, kind });
     if (this.has(kind, manifest.metadata.name)) throw new ClusterError('AlreadyExists', `${shown} exists`);
     this.writes.push(`create ${shown}`);
-    return toRead(kind, this.#storage.create<RawConfig>(kind, structuredClone(manifest) as unknown as New<RawConfig>));
+    return toRead(kind, this.#storage.create<RawConfig>(kind, copyOf(manifest) as unknown as New<RawConfig>));
   }
 
   async patchMetadata({ target, resourceVersion, ...patch }: MetadataPatch): Promise<SourceRead> {
@@ -347,16 +348,16 @@ export class SimulatedCluster implements ClusterPort {
     if (!this.has(kind, target.name)) throw new ClusterError('NotFound', `no ${display(target)}`);
     let before: RawWorkload | undefined;
     const stored = await this.#write(target.name, MANAGER, (copy) => {
-      before = structuredClone(copy);
+      before = copyOf(copy);
       try {
-        jsonPatch.applyPatch(copy, structuredClone([...operations]), true);
+        jsonPatch.applyPatch(copy, copyOf([...operations]), true);
       } catch (error) {
         throw new ClusterError('Conflict', String(error));
       }
     });
     this.writes.push(`patch ${display(target)}`);
     if (before) this.onPatch(target.name, before, stored);
-    const workload = project(kind, structuredClone(stored));
+    const workload = project(kind, copyOf(stored));
     if (workload === undefined) throw new Error(`the patch broke ${display(target)}`);
     return workload as Workload;
   }
@@ -414,7 +415,7 @@ function aNewWorkload(
 }
 
 function toRead(kind: SourceKind, raw: RawConfig): SourceRead {
-  const copy = structuredClone(raw);
+  const copy = copyOf(raw);
   const object = projectSource(kind, copy);
   if (object === undefined) throw new Error(`the model made something that is no ${kind}`);
   const { data = {}, binaryData = {}, immutable = false, type } = copy;

@@ -24,6 +24,8 @@ export function replicaSetsOf(storage: Storage, name: string): HistoryEntry[] {
 
 export class DeploymentController {
   readonly #storage: Storage;
+  /** The storage's version at which it last found nothing to do. */
+  #idleAt: number | undefined;
 
   constructor(storage: Storage) {
     this.#storage = storage;
@@ -31,6 +33,13 @@ export class DeploymentController {
 
   /** One look at each Deployment. */
   run(): void {
+    const { version } = this.#storage;
+    if (this.#idleAt === version) return;
+    this.#look();
+    this.#idleAt = this.#storage.version === version ? version : undefined;
+  }
+
+  #look(): void {
     for (const deployment of this.#storage.all<RawWorkload>('Deployment')) {
       if (!deployment.spec.paused) this.#roll(deployment);
       this.#observe(deployment);

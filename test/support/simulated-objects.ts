@@ -83,12 +83,32 @@ export interface HistoryEntry {
 export const REVISION = 'deployment.kubernetes.io/revision';
 export const HASH_LABEL = 'pod-template-hash';
 
-// Not node:util's, which tells apart objects of jest's realm and of structuredClone's.
+// Not node:util's, which tells apart objects of jest's realm and of structuredClone's. Histories spend much of their time
+// here, and in the copies below: hence the loops.
 export function sameJson(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
-  const [ours, theirs] = [Object.entries(a), b as Record<string, unknown>];
-  return ours.length === Object.keys(theirs).length && ours.every(([key, value]) => sameJson(value, theirs[key]));
+  const [ours, theirs] = [a as Record<string, unknown>, b as Record<string, unknown>];
+  const keys = Object.keys(ours);
+  if (keys.length !== Object.keys(theirs).length) return false;
+  for (const key of keys) if (!sameJson(ours[key], theirs[key])) return false;
+  return true;
+}
+
+/** A copy that may be changed; several times as quick as structuredClone, and of this realm. */
+export function copyOf<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(copyOf) as T;
+  const copy: Record<string, unknown> = {};
+  for (const key of Object.keys(value)) copy[key] = copyOf((value as Record<string, unknown>)[key]);
+  return copy as T;
+}
+
+/** Nobody changes it any more: so it can be shared by the storage, the watches and the caches. */
+export function frozen<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  for (const key of Object.keys(value)) frozen((value as Record<string, unknown>)[key]);
+  return Object.freeze(value);
 }
 
 export function replicaSetEntry({ metadata, spec: { template } }: RawReplicaSet): HistoryEntry {
@@ -121,11 +141,16 @@ export function templateOf(object: RawObject): unknown {
   return spec?.template ?? data?.spec?.template;
 }
 
-/** What a controller's caches keep of an object; undefined when they do not. */
+const projections = new Map([...WORKLOAD_KINDS, ...revisionKinds(WORKLOAD_KINDS)].map((each) => [each.kind, each]));
+const projected = new WeakMap<RawObject, Stored | undefined>();
+
+/** What a controller's caches keep of an object; undefined when they do not. Made once of each that is stored. */
 export function project(kind: Kind, object: RawObject): Stored | undefined {
-  if (kind === 'ConfigMap' || kind === 'Secret') return projectSource(kind, object);
-  const projection = [...WORKLOAD_KINDS, ...revisionKinds(WORKLOAD_KINDS)].find((each) => each.kind === kind);
-  return projection?.project(object);
+  if (projected.has(object)) return projected.get(object);
+  const made =
+    kind === 'ConfigMap' || kind === 'Secret' ? projectSource(kind, object) : projections.get(kind)?.project(object);
+  if (Object.isFrozen(object)) projected.set(object, made);
+  return made;
 }
 
 export const isWorkloadKind = (kind: Kind): kind is WorkloadKindName => kind === 'Deployment' || kind === 'StatefulSet';

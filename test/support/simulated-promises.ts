@@ -137,7 +137,7 @@ export function rawMounts(shop: Shop): string[] {
 
 /** What shows of a workload before a request. */
 export function standing(shop: Shop, name: WorkloadName) {
-  const { spec } = structuredClone(shop.cluster.workload(name));
+  const { spec } = shop.cluster.workload(name);
   const rolled = new Map(USES[name].map((source) => [source, shop.rolled(name, source)]));
   const excluded = USES[name].filter((source) => shop.isExcluded(name, source));
   const { shape, references } = inspectTemplate(spec.template);

@@ -5,6 +5,8 @@ import type { SourceKind } from '../../controller/core/types.ts';
 import { EVERYWHERE, type Store, type Stored } from '../../controller/runtime/store.ts';
 import { NAMESPACE } from './builders.ts';
 import {
+  copyOf,
+  frozen,
   isWorkloadKind,
   KINDS,
   type Kind,
@@ -30,6 +32,8 @@ export class Storage {
   readonly #feeds = new Map<World, Feeds>();
   readonly #now: () => number;
   #version = 1000;
+  /** The version at which there was no garbage. */
+  #cleanAt: number | undefined;
   #uids = 0;
 
   constructor(now: () => number) {
@@ -55,7 +59,7 @@ export class Storage {
     for (const kind of KINDS) {
       const items = this.all(kind).map((object) => project(kind, object));
       const known = items.filter((item) => item !== undefined);
-      storeOf(world, kind)?.replace(EVERYWHERE, structuredClone(known), `${this.#version}`);
+      storeOf(world, kind)?.replace(EVERYWHERE, known, `${this.#version}`);
     }
   }
 
@@ -70,10 +74,9 @@ export class Storage {
   #tell(kind: Kind, object: RawObject, isGone = false): void {
     const version = `${this.#version}`;
     for (const [world, feed] of this.#feeds) {
-      const copy = structuredClone(object);
       feed[kind].push(() => {
-        const item = isGone ? undefined : project(kind, copy);
-        const { namespace, name } = copy.metadata;
+        const item = isGone ? undefined : project(kind, object);
+        const { namespace, name } = object.metadata;
         if (item === undefined) storeOf(world, kind)?.remove(EVERYWHERE, `${namespace}/${name}`, version);
         else storeOf(world, kind)?.apply(EVERYWHERE, item, version);
       });
@@ -88,7 +91,10 @@ export class Storage {
   }
 
   all<T extends RawObject>(kind: Kind): T[] {
-    return [...this.#objects].filter(([key]) => key.startsWith(`${kind}/`)).map(([, object]) => object as T);
+    const prefix = `${kind}/`;
+    const found: T[] = [];
+    for (const [key, object] of this.#objects) if (key.startsWith(prefix)) found.push(object as T);
+    return found;
   }
 
   get<T extends RawObject>(kind: Kind, name: string): T | undefined {
@@ -97,7 +103,8 @@ export class Storage {
 
   /** Is there an object of that uid? */
   isAlive(uid: string): boolean {
-    return [...this.#objects.values()].some(({ metadata }) => metadata.uid === uid);
+    for (const { metadata } of this.#objects.values()) if (metadata.uid === uid) return true;
+    return false;
   }
 
   put<T extends RawObject>(kind: Kind, object: T): T {
@@ -105,7 +112,7 @@ export class Storage {
     const before = this.#objects.get(key);
     // The API has no empty maps.
     for (const map of ['labels', 'annotations'] as const)
-      if (Object.keys(object.metadata[map] ?? {}).length === 0) delete object.metadata[map];
+      if (map in object.metadata && Object.keys(object.metadata[map] ?? {}).length === 0) delete object.metadata[map];
     // A write that changes nothing makes no new version, and no event.
     if (before && sameJson(before, object)) return before as T;
     this.#version += 1;
@@ -114,7 +121,7 @@ export class Storage {
       const [was, is] = [before, object].map((each) => each && counted(kind, each as unknown as RawWorkload));
       metadata.generation = (before?.metadata.generation ?? 0) + (sameJson(was, is) ? 0 : 1);
     }
-    const stored = structuredClone({ ...object, metadata });
+    const stored = frozen({ ...object, metadata });
     this.#objects.set(key, stored);
     this.#tell(kind, stored);
     return stored;
@@ -134,7 +141,7 @@ export class Storage {
   edit<T extends RawObject>(kind: Kind, name: string, edit: (copy: T) => void): void {
     const before = this.get<T>(kind, name);
     if (before === undefined) return;
-    const copy = structuredClone(before);
+    const copy = copyOf(before);
     edit(copy);
     this.put(kind, copy);
   }
@@ -151,9 +158,11 @@ export class Storage {
 
   /** Deletes what has owners but none alive, and takes dead owners away from what has others. */
   collectGarbage(): void {
+    if (this.#cleanAt === this.#version) return;
     const kinds = ['ReplicaSet', 'ControllerRevision', 'ConfigMap', 'Secret'] as const;
     const collected = (kind: Kind) => this.all(kind).filter((object) => this.#collect(kind, object)).length;
     while (kinds.map(collected).some((count) => count > 0));
+    this.#cleanAt = this.#version;
   }
 
   #collect(kind: Kind, { metadata }: RawObject): boolean {

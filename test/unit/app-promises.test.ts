@@ -81,7 +81,7 @@ function show(shop: Shop, name: WorkloadName) {
   const { cluster } = shop;
   const newest = cluster.history(name).at(-1);
   return {
-    template: structuredClone(cluster.workload(name).spec.template),
+    template: cluster.workload(name).spec.template,
     revision: newest?.number ?? 0,
     cause: newest?.metadata.annotations?.['kubernetes.io/change-cause'],
     references: cluster.references(name),
