@@ -36,7 +36,7 @@ export interface ConfigRolloutManifest {
 }
 
 // Most rollouts of small workloads are done by then: one write says how it ended.
-const PASSING_MS = 1000;
+const PASSING_MS = 5000;
 
 /** What to do about the ConfigRollout of one workload. */
 export function planStatus(observed: ConfigRolloutObservation | Bereft, settleMs: number): Plan {
@@ -52,8 +52,9 @@ export function planStatus(observed: ConfigRolloutObservation | Bereft, settleMs
   const status = statusOf({ ...observed, policy, before, generation });
   const passingMs = (policy.settleMs ?? settleMs) + PASSING_MS;
   const ageMs = observed.now - Math.max(0, ...sources.map(({ since }) => since));
-  // A clock that was set back says nothing of the age.
-  const mayPass = isPassing(status) && ageMs >= 0 && ageMs < passingMs;
+  // A clock that was set back says nothing of the age. And a policy may go by the time of the last rollout.
+  const isViewOnly = policy.minIntervalMs === 0 && !policy.rollsBack;
+  const mayPass = isViewOnly && isPassing(status) && ageMs >= 0 && ageMs < passingMs;
   if (!mayPass || isDeepStrictEqual(status, before)) return write(configRollout, status);
   return { actions: [], requeueAfterMs: passingMs - ageMs };
 }

@@ -1,10 +1,15 @@
 // What tests do to a running cluster to see who copes: a part that dies and comes back, and a database that forgets.
 
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Layout, layout } from './paths.ts';
 import { Problem } from './problem.ts';
-import { startDetached, stop } from './processes.ts';
+import { type Command, isAlive, type ProcessId, startDetached, stop } from './processes.ts';
 import { type Component, readState, type State, writeState } from './state.ts';
+
+const ATTEMPTS = 20;
+/** Longer than a component takes to find that its port is taken. */
+const STEADY_MS = 2000;
 
 /** Kills a component, and starts it with the very command line that it had. Does not wait until it answers. */
 export async function restartComponent(dataDir: string, name: string): Promise<void> {
@@ -13,9 +18,19 @@ export async function restartComponent(dataDir: string, name: string): Promise<v
   const commandLine = readFileSync(`/proc/${component.process.pid}/cmdline`, 'utf8');
   const [command = '', ...args] = commandLine.split('\0').slice(0, -1);
   await stop(component.process, 0);
-  const process = await startDetached({ command, args, log: component.log });
+  const process = await startSteadily({ command, args, log: component.log });
   const components = state.components.map((each) => (each === component ? { ...each, process } : each));
   writeState(files, { ...state, components });
+}
+
+// Its port is one that the system hands out: a client that keeps trying to connect may have got it for its own end.
+async function startSteadily(command: Command): Promise<ProcessId> {
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+    const process = await startDetached(command);
+    await sleep(STEADY_MS);
+    if (isAlive(process)) return process;
+  }
+  throw new Problem(`${command.command} does not stay up again.`, `Its log is ${command.log}`);
 }
 
 interface Header {
