@@ -36,7 +36,7 @@ export interface ConfigRolloutManifest {
 }
 
 // Most rollouts of small workloads are done by then: one write says how it ended.
-const PASSING_MS = 5000;
+const PASSING_MS = 1000;
 
 /** What to do about the ConfigRollout of one workload. */
 export function planStatus(observed: ConfigRolloutObservation | Bereft, settleMs: number): Plan {

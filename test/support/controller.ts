@@ -33,6 +33,12 @@ export interface ControllerOptions {
 const COMPLETE = 'caches are complete';
 const ADMITTING = 'admission is served';
 
+let admitting = false;
+/** Whether the controller that was started last serves admission. */
+export function servesAdmission(): boolean {
+  return admitting;
+}
+
 /** Resolves when its caches are complete and admission, if on, is served. Throws with its output when it exits before. */
 export async function startController({
   args = [],
@@ -40,6 +46,7 @@ export async function startController({
   admission = process.env['TEST_ADMISSION'] === 'on',
   preload,
 }: ControllerOptions = {}): Promise<Controller> {
+  admitting = admission !== false;
   const config = kubeconfig ?? env('TEST_CONTROLLER_KUBECONFIG');
   const port = admission === true ? env('TEST_WEBHOOK_PORT') : String(admission);
   const awaited = new Set(admission === false ? [COMPLETE] : [COMPLETE, ADMITTING]);

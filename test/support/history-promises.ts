@@ -2,6 +2,7 @@
 
 import { contentHash } from '../../controller/core/content-hash.ts';
 import {
+  CHANGE_CAUSE_ANNOTATION,
   CONTENT_HASH_LABEL,
   OWN_CAUSE_ANNOTATION,
   ROLLED_RECORD_PREFIX,
@@ -117,12 +118,15 @@ function wrongWorkload(view: View, expected: Expected, name: WorkloadName): stri
   const { template } = workload.spec;
   const seen = keyOf(view, setting, name, template);
   const wanted = expected.keyOf(name);
-  const revisions = keysOf(view, setting, name, revisionsOf(view, kind, workload.metadata.uid));
+  const found = revisionsOf(view, kind, workload.metadata.uid);
+  const revisions = keysOf(view, setting, name, found);
+  const own = workload.metadata.annotations?.[OWN_CAUSE_ANNOTATION];
+  const spoken = found.at(-1)?.object.metadata.annotations?.[CHANGE_CAUSE_ANNOTATION];
   const { paused } = expected.workload(name).wishes;
   const wrong: readonly (readonly [boolean, string | undefined])[] = [
     [seen !== wanted, `${name} is ${seen}, not ${wanted}`],
     [true, expected.compareRevisions(name, revisions)],
-    [!paused && workload.metadata.annotations?.[OWN_CAUSE_ANNOTATION] !== undefined, `${name} still has a cause`],
+    [!paused && own !== undefined && own !== spoken, `${name} has a cause that is not its revision's`],
     [!isComplete(view, workload, kind), `${name} is not complete`],
   ];
   return [

@@ -2,6 +2,7 @@
 
 import { OWN_CAUSE_ANNOTATION } from '../../controller/core/names.ts';
 import { findReferences } from '../../controller/core/references.ts';
+import { servesAdmission } from './controller.ts';
 import { configMapManifest, mountedBy, Scenario, until } from './scenario.ts';
 import { revisionNumber as rolloutRevision, undoRollout } from './stand-in-rollouts.ts';
 
@@ -336,7 +337,7 @@ async function unrest(
     for (const configMap of configMaps) hold(configMap, `${revisionKind}/${name} ${uid}`);
   const own = workload.metadata.annotations?.[OWN_CAUSE_ANNOTATION];
   // Admission takes it away with the next change; without that nobody would.
-  const spoken = process.env['TEST_ADMISSION'] === 'on' ? seen.at(-1)?.cause : undefined;
+  const spoken = servesAdmission() ? seen.at(-1)?.cause : undefined;
   const wrong: readonly (readonly [boolean, string])[] = [
     [!subject.is.isComplete(workload), `${subject.ref} is not complete`],
     [seen.length !== revisions, `${subject.ref} has the revisions ${JSON.stringify(seen)}`],

@@ -255,8 +255,8 @@ describe('the plan for a ConfigRollout', () => {
   test('says nothing of what passes, unless it lasts: a quick rollout is one write', () => {
     const changed = (since: number, policy = NO_POLICY) =>
       planned({ configRollout: { ...existing(), policy }, sources: [aSource({ hash: H3, since })] });
-    expect(changed(NOON - 500)).toEqual({ actions: [], requeueAfterMs: 5500 });
-    expect(changed(NOON - 500, { ...NO_POLICY, settleMs: 0 })).toEqual({ actions: [], requeueAfterMs: 4500 });
+    expect(changed(NOON - 500)).toEqual({ actions: [], requeueAfterMs: 1500 });
+    expect(changed(NOON - 500, { ...NO_POLICY, settleMs: 0 })).toEqual({ actions: [], requeueAfterMs: 500 });
     const pending = [{ type: 'WriteStatus', why: 'unknown → Pending' }];
     expect(changed(NOON - 6000).actions).toMatchObject(pending);
     // The clock was set back.
