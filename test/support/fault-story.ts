@@ -191,13 +191,28 @@ export class Story {
     await this.#pause(true);
     await this.write('v3');
     await until('its snapshot', async () => (await this.snapshots()).length > before);
+    await this.#until('Paused');
     await this.write('v2');
+    // The controller may see that it may go on before it sees what is there to go on with.
+    await this.#until('Current');
     await this.#pause(false);
+  }
+
+  async #until(state: string): Promise<void> {
+    for (const { is, name } of this.subjects)
+      await until(`${is.resource}/${name} is ${state}`, async () => {
+        const { status } = await admin().request<Json>('GET', this.#configRollout(is, name));
+        return status.sources.every((source: Json) => source.state === state);
+      });
+  }
+
+  #configRollout(is: KindUnderTest, name: string): string {
+    return `${this.#collection('configrollout.dev/v1alpha1', 'configrollouts')}/${is.resource}-${name}`;
   }
 
   async #pause(paused: boolean): Promise<void> {
     for (const { is, name } of this.subjects) {
-      const path = `${this.#collection('configrollout.dev/v1alpha1', 'configrollouts')}/${is.resource}-${name}`;
+      const path = this.#configRollout(is, name);
       const { metadata } = await admin().request<Json>('PATCH', path, { body: { spec: { paused } } });
       const isSeen = ({ status }: Json) => status.observedGeneration === metadata.generation;
       await until('the policy is seen', async () => isSeen(await admin().request<Json>('GET', path)));
