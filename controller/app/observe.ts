@@ -17,11 +17,6 @@ import { isSnapshot, type World } from './world.ts';
 
 export type IsSlowed = (workload: Workload, now: number) => boolean;
 
-export interface SourceLook extends SourceObservation {
-  /** Whether any of the users waited for a snapshot when the look began. */
-  readonly awaited: boolean;
-}
-
 export class Observer {
   readonly #world: World;
   readonly #index: ContentIndex;
@@ -45,13 +40,12 @@ export class Observer {
   }
 
   /** Undefined when there is no such source. `isSlowed` says whether a workload's rollout has to wait. */
-  async source(key: string, isSlowed: IsSlowed): Promise<SourceLook | undefined> {
+  async source(key: string, isSlowed: IsSlowed): Promise<SourceObservation | undefined> {
     const cached = this.#world.objectAt(key);
     if (cached === undefined || isSnapshot(cached)) return undefined;
     const nothing = {
       obstacle: undefined,
       users: [],
-      awaited: false,
       hash: undefined,
       content: undefined,
       namesTaken: false,
@@ -75,8 +69,7 @@ export class Observer {
         slowed: isSlowed(workload, now),
       }));
     let users = look();
-    const awaited = users.some(awaitsSnapshot);
-    if (!known.obstacle && awaited) {
+    if (!known.obstacle && users.some(awaitsSnapshot)) {
       // Finding a forged or broken one changes which name is free; there are as many names as it can take turns.
       while (await this.#views.verifyExisting(source, known.hash)) users = look();
       if (users.some(awaitsSnapshot)) {
@@ -89,7 +82,6 @@ export class Observer {
       source: this.#labelled(read?.object ?? source),
       ...said,
       users,
-      awaited,
       namesTaken,
       obstacle: known.obstacle,
       hash: known.hash,

@@ -4,14 +4,14 @@
 import { REASONS, type Reason } from '../core/names.ts';
 import { freshPacing, type Pacing, pendingSince, takeToken, throttleMs } from '../core/pacing.ts';
 import { planSnapshot } from '../core/plan-snapshot.ts';
-import { planSource } from '../core/plan-source.ts';
+import { planSource, type SourceObservation } from '../core/plan-source.ts';
 import { planStatus } from '../core/plan-status.ts';
 import { planWorkload, type WorkloadPlan } from '../core/plan-workload.ts';
 import { configRef, mention, type ObjectRef, objectKey, refOf, type Workload } from '../core/types.ts';
 import type { ReconcileResult } from '../runtime/controller.ts';
 import type { Apply } from './apply.ts';
 import { ClusterError, type FailureKind } from './errors.ts';
-import type { Observer, SourceLook } from './observe.ts';
+import type { Observer } from './observe.ts';
 import type { ClusterPort } from './ports.ts';
 
 export interface Settings {
@@ -44,6 +44,8 @@ export class Reconciler {
   readonly #pacing = new Map<string, Pacing>();
   /** The version of each source that its workloads have been looked at with. */
   readonly #told = new Map<string, string>();
+  /** The uids of workloads that can do nothing before one of their sources is looked at. */
+  readonly #awaiting = new Set<string>();
 
   constructor(observer: Observer, apply: Apply, port: ClusterPort, settings: Settings) {
     this.#observer = observer;
@@ -65,17 +67,18 @@ export class Reconciler {
       return { users: [] };
     }
     const plan = await this.#carryOut(`source ${key}`, subject, () => planSource(observed));
-    return { ...plan, users: this.#isNews(key, observed) ? observed.users.map(({ workload }) => workload) : [] };
+    return { ...plan, users: this.#concerned(key, observed) };
   }
 
-  // A source is looked at whenever one of its workloads changes: that concerns none of the others.
-  #isNews(key: string, { source, users, awaited, namesTaken }: SourceLook): boolean {
+  // A source is looked at whenever one of its workloads changes: that concerns none of the others, but those that wait for it.
+  #concerned(key: string, { source, users, namesTaken }: SourceObservation): readonly Workload[] {
     const version = `${source.uid}/${source.resourceVersion}`;
-    const isKnown = this.#told.get(key) === version;
+    const isNews = this.#told.get(key) !== version;
     if (users.length > 0) this.#told.set(key, version);
     else this.#told.delete(key);
     // There is nothing that they could do without a name for the snapshot.
-    return !namesTaken && (awaited || !isKnown);
+    if (namesTaken) return [];
+    return users.map(({ workload }) => workload).filter(({ uid }) => isNews || this.#awaiting.has(uid));
   }
 
   /** `key` is the objectKey of a workload. Gives the keys of the sources that have to be looked at again. */
@@ -89,8 +92,11 @@ export class Reconciler {
       planWorkload({ ...observed, pacing, settleMs, admission }),
     );
     if (!this.#settings.dryRun) this.#remember(workload.uid, pacing, plan, now);
-    // No snapshot was made while its rollout waited; see #isSlowed.
-    const wanting = plan.awaitsSnapshot && pacing.pendingSince !== undefined ? sources : [];
+    const awaits = plan.awaitsSnapshot === true || plan.awaitsSource === true;
+    if (awaits) this.#awaiting.add(workload.uid);
+    else this.#awaiting.delete(workload.uid);
+    // What it waits for may have come while it was looked at; or it was not made while its rollout waited, see #isSlowed.
+    const wanting = awaits ? sources : [];
     return { ...plan, sources: wanting.map(({ kind, name }) => objectKey({ ...workload, kind, name })) };
   }
 
@@ -124,6 +130,7 @@ export class Reconciler {
   /** Forgets what was remembered of a workload that is gone. */
   forget(workload: Workload): void {
     this.#pacing.delete(workload.uid);
+    this.#awaiting.delete(workload.uid);
   }
 
   async #carryOut<P extends Parameters<Apply>[1]>(key: string, subject: ObjectRef, plan: () => P): Promise<P> {

@@ -31,6 +31,8 @@ export interface WorkloadPlan extends Plan {
   readonly held: boolean;
   /** Nothing can be done before a snapshot is there. */
   readonly awaitsSnapshot?: boolean;
+  /** Nothing can be done before a source was read. */
+  readonly awaitsSource?: boolean;
 }
 
 const IDLE: WorkloadPlan = { ...NOTHING, pending: false, rolls: false, slowed: false, held: false };
@@ -46,7 +48,7 @@ export function planWorkload(observed: WorkloadObservation): WorkloadPlan {
     slowed: pacing.slowed,
     held: pacing.heldSince !== undefined,
   };
-  if (sources.some((source) => source.hash === undefined)) return waiting;
+  if (sources.some((source) => source.hash === undefined)) return { ...waiting, awaitsSource: true };
 
   const wanted = sources.map((source) => decide(workload, source, revisions, pins));
   const pending = wanted.some((decision) => decision.rolls);
