@@ -50,7 +50,8 @@ export function planStatus(observed: ConfigRolloutObservation | Bereft, settleMs
   if (configRollout.deleting) return NOTHING;
   const { generation, status: before, policy } = configRollout;
   const status = statusOf({ ...observed, policy, before, generation });
-  const passingMs = (policy.settleMs ?? settleMs) + PASSING_MS;
+  // Who wants one workload to settle for longer wants to see it wait.
+  const passingMs = settleMs + PASSING_MS;
   const ageMs = observed.now - Math.max(0, ...sources.map(({ since }) => since));
   // A clock that was set back says nothing of the age. And a policy may go by the time of the last rollout.
   const isViewOnly = policy.minIntervalMs === 0 && !policy.rollsBack;

@@ -256,13 +256,13 @@ describe('the plan for a ConfigRollout', () => {
     const changed = (since: number, policy = NO_POLICY) =>
       planned({ configRollout: { ...existing(), policy }, sources: [aSource({ hash: H3, since })] });
     expect(changed(NOON - 500)).toEqual({ actions: [], requeueAfterMs: 1500 });
-    expect(changed(NOON - 500, { ...NO_POLICY, settleMs: 0 })).toEqual({ actions: [], requeueAfterMs: 500 });
     const pending = [{ type: 'WriteStatus', why: 'unknown → Pending' }];
     expect(changed(NOON - 6000).actions).toMatchObject(pending);
     // The clock was set back.
     expect(changed(NOON + 500).actions).toMatchObject(pending);
     expect(changed(NOON - 500, { ...NO_POLICY, minIntervalMs: 60_000 }).actions).toMatchObject(pending);
     expect(changed(NOON - 500, { ...NO_POLICY, rollsBack: true }).actions).toMatchObject(pending);
+    expect(changed(NOON - 2000, { ...NO_POLICY, settleMs: 60_000 }).actions).toMatchObject(pending);
     const paused = { ...NO_POLICY, paused: true };
     expect(changed(NOON - 500, paused).actions).toMatchObject([{ why: 'unknown → Paused' }]);
   });
