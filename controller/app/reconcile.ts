@@ -57,12 +57,8 @@ export class Reconciler {
   /** `key` is the objectKey of a source. Gives the workloads that have to be looked at next. */
   async source(key: string): Promise<ReconcileResult & { readonly users: readonly Workload[] }> {
     const subject = this.#observer.sourceRef(key);
-    if (subject === undefined) {
-      this.#told.delete(key);
-      return { users: [] };
-    }
-    const observed = await this.#explaining(subject, () => this.#observer.source(key, this.#isSlowed));
-    if (observed === undefined) {
+    const observed = subject && (await this.#explaining(subject, () => this.#observer.source(key, this.#isSlowed)));
+    if (subject === undefined || observed === undefined) {
       this.#told.delete(key);
       return { users: [] };
     }

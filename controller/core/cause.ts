@@ -42,5 +42,5 @@ export function causeIsSpent(workload: Workload, current: Revision | undefined):
 
 /** The annotations that state a cause. */
 export function causeAnnotations(cause: string): Record<string, string> {
-  return { [CHANGE_CAUSE_ANNOTATION]: cause, [OWN_CAUSE_ANNOTATION]: cause };
+  return Object.fromEntries(CAUSE_ANNOTATIONS.map((key) => [key, cause]));
 }

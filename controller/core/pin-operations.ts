@@ -1,7 +1,7 @@
 // What decisions mean for the object: the JSON Patch operations that the controller sends, and that admission answers with.
 
 import { escapePathComponent, type Operation } from 'fast-json-patch';
-import { CAUSE_ANNOTATIONS, causeAnnotations, mayWriteCause } from './cause.ts';
+import { CAUSE_ANNOTATIONS, causeAnnotations, hasOwnCause, mayWriteCause } from './cause.ts';
 import type { Change, Decision, SourceView } from './decide.ts';
 import { AFTER_REVISION_LABEL, MANAGED_LABEL } from './names.ts';
 import { display, type Revision, type Workload } from './types.ts';
@@ -30,15 +30,19 @@ export function causeToWrite(workload: Workload, cause: string | undefined): Rea
   return cause !== undefined && mayWriteCause(workload) ? causeAnnotations(cause) : {};
 }
 
-/** Takes away a cause that the controller wrote; nothing, when it is not there any more as it was seen. */
-export function droppingCause({ cause }: Workload): Operation[] {
-  return CAUSE_ANNOTATIONS.flatMap((key): Operation[] => {
-    const path = entryPath('annotations', key);
-    return [
-      { op: 'test', path, value: cause },
-      { op: 'remove', path },
-    ];
-  });
+/** Takes away a cause that the controller wrote: the revision that is to come is none of its. Leaves a person's alone. */
+export function droppingCause(workload: Workload): Operation[] {
+  if (!hasOwnCause(workload)) return [];
+  return CAUSE_ANNOTATIONS.flatMap((key) => removal('annotations', key, workload.cause));
+}
+
+/** Takes a label or an annotation away; behind a test of its value. */
+export function removal(map: 'labels' | 'annotations', key: string, value: string | undefined): Operation[] {
+  const path = entryPath(map, key);
+  return [
+    { op: 'test', path, value },
+    { op: 'remove', path },
+  ];
 }
 
 /** The snapshots that the decisions pin to, each once, for texts. */

@@ -56,8 +56,8 @@ export function planStatus(observed: ConfigRolloutObservation | Bereft, settleMs
   // A clock that was set back says nothing of the age. And a policy may go by the time of the last rollout.
   const isViewOnly = policy.minIntervalMs === 0 && !policy.rollsBack;
   const mayPass = isViewOnly && isPassing(status) && ageMs >= 0 && ageMs < passingMs;
-  if (!mayPass || isDeepStrictEqual(status, before)) return write(configRollout, status);
-  return { actions: [], requeueAfterMs: passingMs - ageMs };
+  const plan = write(configRollout, status);
+  return mayPass && plan.actions.length > 0 ? { actions: [], requeueAfterMs: passingMs - ageMs } : plan;
 }
 
 // A state that every rollout goes through.

@@ -3,7 +3,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { installComponent } from '../support/components.ts';
-import { describeFault, type Fault, type FaultRule, type Verb } from '../support/fault-rules.ts';
+import { describeFault, type Fault, type FaultRule, REFUSED, type Verb } from '../support/fault-rules.ts';
 import { type Phase, Story, type StoryOptions } from '../support/fault-story.ts';
 import { admin, sleep, until } from '../support/scenario.ts';
 import { DAEMON_SET, DEPLOYMENT, STATEFUL_SET } from '../support/workload-kinds.ts';
@@ -12,17 +12,6 @@ const TIMEOUT_MS = 180_000;
 /** Of a fault that stays for a while. */
 const SECONDS_MS = 4000;
 
-/** The API server has not acted; the next attempt meets the next fault. */
-const REFUSED: readonly Fault[] = [
-  { status: 409 },
-  { status: 410 },
-  { status: 422 },
-  { status: 429, retryAfter: 1 },
-  { status: 500 },
-  { status: 503 },
-  'cut',
-  'reset',
-];
 const LATE: Fault = { delayMs: 1000 };
 /** The API server has acted, and the controller cannot know, or learns of it late. */
 const UNCERTAIN: readonly Fault[] = [

@@ -8,7 +8,7 @@ import { loadKubeConfig } from '../../controller/kube/kubeconfig.ts';
 import { Reflector } from '../../controller/runtime/reflector.ts';
 import { Store, type Stored } from '../../controller/runtime/store.ts';
 import { env } from '../support/controller.ts';
-import { describeFault, type Fault, type FaultRule } from '../support/fault-rules.ts';
+import { describeFault, type Fault, type FaultRule, REFUSED } from '../support/fault-rules.ts';
 import { type Phase, Story } from '../support/fault-story.ts';
 import { type FaultProxy, startProxy } from '../support/proxy.ts';
 import { admin, Scenario, until } from '../support/scenario.ts';
@@ -30,14 +30,7 @@ const KINDS = { kinds: [DEPLOYMENT, STATEFUL_SET, DAEMON_SET] };
 
 const LATE: Fault = { delayMs: 500 };
 const LIST_FAULTS: readonly Fault[] = [
-  { status: 409 },
-  { status: 410 },
-  { status: 422 },
-  { status: 429, retryAfter: 1 },
-  { status: 500 },
-  { status: 503 },
-  'cut',
-  'reset',
+  ...REFUSED,
   'lost answer',
   'truncated body',
   'halved body',

@@ -40,6 +40,18 @@ export type Fault =
   | 'wrong content type'
   | 'empty body';
 
+/** All by which the API server has not acted; the next attempt meets the next of them. */
+export const REFUSED: readonly Fault[] = [
+  { status: 409 },
+  { status: 410 },
+  { status: 422 },
+  { status: 429, retryAfter: 1 },
+  { status: 500 },
+  { status: 503 },
+  'cut',
+  'reset',
+];
+
 export interface FaultRule {
   readonly verb: Verb;
   readonly resource: string;

@@ -2,18 +2,15 @@
 // between two, controller or admission would pin again.
 
 import type { Operation } from 'fast-json-patch';
-import { hasOwnCause } from '../../core/cause.ts';
 import type { Change } from '../../core/decide.ts';
 import {
   AFTER_REVISION_LABEL,
-  CHANGE_CAUSE_ANNOTATION,
   EXCLUDED,
   FAILED_ROLLOUT_LABEL,
   MANAGED_LABEL,
-  OWN_CAUSE_ANNOTATION,
   rolledHashLabel,
 } from '../../core/names.ts';
-import { entryPath, marking, repointing } from '../../core/pin-operations.ts';
+import { droppingCause, marking, removal, repointing } from '../../core/pin-operations.ts';
 import type { SourceKind, Workload } from '../../core/types.ts';
 
 export interface SourcePin {
@@ -44,7 +41,7 @@ export function unpinning(
     ...repointing(workload, [{ changes }]),
     ...marking(workload, labels, {}),
     ...stale.flatMap((key) => removal('labels', key, workload.labels[key])),
-    ...causeRemoval(workload),
+    ...droppingCause(workload),
   ];
 }
 
@@ -63,18 +60,4 @@ function staleLabels({ labels }: Workload): string[] {
   return Object.entries(labels)
     .filter(([key, value]) => key !== MANAGED_LABEL && !(isState(key) && value === EXCLUDED))
     .map(([key]) => key);
-}
-
-/** The controller's own words about the rollout before: the revision that is to come is none of its. */
-function causeRemoval(workload: Workload): Operation[] {
-  if (!hasOwnCause(workload)) return [];
-  return [CHANGE_CAUSE_ANNOTATION, OWN_CAUSE_ANNOTATION].flatMap((key) => removal('annotations', key, workload.cause));
-}
-
-function removal(map: 'labels' | 'annotations', key: string, value: string | undefined): Operation[] {
-  const path = entryPath(map, key);
-  return [
-    { op: 'test', path, value },
-    { op: 'remove', path },
-  ];
 }
