@@ -113,13 +113,21 @@ export class WorkQueue {
     this.#delayed.set(key, { dueAt, timer: setTimeout(fire, Math.min(ms, LONGEST_TIMER_MS)) });
   }
 
-  /** Adds the key after its own growing back-off, and not before `minimumMs`. Returns the delay in ms. */
+  /**
+   * Adds the key after its own growing back-off, and not before `minimumMs`; a delay that was to end sooner ends then, too:
+   * it was asked for before the key failed. Returns the delay in ms.
+   */
   addRateLimited(key: string, minimumMs = 0): number {
     const attempt = this.retries(key);
     this.#attempts.set(key, attempt + 1);
     this.#observer?.retried();
     const random = this.#backoff.random ?? Math.random;
     const delay = Math.max(backoffMs(attempt, this.#backoff), minimumMs * (1 + MINIMUM_SPREAD * random()));
+    const present = this.#delayed.get(key);
+    if (present !== undefined && present.dueAt < performance.now() + delay) {
+      clearTimeout(present.timer);
+      this.#delayed.delete(key);
+    }
     this.addAfter(key, delay);
     return delay;
   }

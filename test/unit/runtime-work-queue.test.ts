@@ -82,6 +82,18 @@ describe('a queue', () => {
     queue.shutDown();
   });
 
+  test('does not retry a key sooner because of a delay from before it failed', async () => {
+    const queue = new WorkQueue();
+    queue.addAfter('a', 5);
+    queue.addRateLimited('a', 10_000);
+    await wait(20);
+    expect(queue.length).toBe(0);
+    queue.addAfter('a', 5);
+    await wait(20);
+    expect(queue.length).toBe(1);
+    queue.shutDown();
+  });
+
   test('that is shut down takes nothing new, drops delays and hands out what is ready', async () => {
     const queue = new WorkQueue();
     queue.add('a');
