@@ -2,8 +2,9 @@
 // reconcile them.
 
 import { objectKey } from '../core/types.ts';
-import { type ControllerObserver, runController } from '../runtime/controller.ts';
+import { type ControllerObserver, type ReconcileResult, runController } from '../runtime/controller.ts';
 import { messageOf } from '../runtime/failure.ts';
+import { givingWay } from '../runtime/giving-way.ts';
 import type { Log } from '../runtime/log.ts';
 import type { WorkQueue } from '../runtime/work-queue.ts';
 import { isFailure } from './errors.ts';
@@ -38,6 +39,9 @@ export async function runControllers(
       onError: reporter(name, log),
       ...(observe && { observer: observe(name) }),
     });
+  // Two hundred workloads that mount one source are pinned first, and written of afterwards.
+  const bookkeeping = (reconcile: (key: string) => Promise<ReconcileResult>) =>
+    givingWay(queues.workloads, reconcile.bind(reconciler));
   const shutDown = () => {
     // What is under way ends; the rest is found again at the next start.
     for (const queue of Object.values(queues)) queue.shutDown({ discard: true });
@@ -62,8 +66,8 @@ export async function runControllers(
         if (queues.sources.retries(source) === 0) queues.sources.addAfter(source, SECOND_LOOK_MS);
       return result;
     }),
-    run('snapshot', queues.snapshots, (key) => reconciler.snapshot(key)),
-    run('status', queues.statuses, (key) => reconciler.status(key)),
+    run('snapshot', queues.snapshots, bookkeeping(reconciler.snapshot)),
+    run('status', queues.statuses, bookkeeping(reconciler.status)),
   ]);
 }
 

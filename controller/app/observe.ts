@@ -46,9 +46,10 @@ export class Observer {
     const nothing = {
       obstacle: undefined,
       users: [],
+      waiting: [],
       hash: undefined,
+      snapshot: undefined,
       content: undefined,
-      namesTaken: false,
       now: this.#now(),
     };
     const before = this.#optIns(cached);
@@ -59,35 +60,28 @@ export class Observer {
     const { known, source } = found;
     let { read } = found;
     // What was read may be newer than the caches, and opt in no more.
-    const { said, workloads } = this.#optIns(source);
-    if (workloads.length === 0) return { ...nothing, ...said, source };
+    const { said, workloads: users } = this.#optIns(source);
+    if (users.length === 0) return { ...nothing, ...said, source };
+    const { hash, obstacle } = known;
     const now = this.#now();
-    const look = () =>
-      workloads.map((workload) => ({
-        workload,
-        decision: this.#decision(workload, source),
-        slowed: isSlowed(workload, now),
-      }));
-    let users = look();
-    if (!known.obstacle && users.some(awaitsSnapshot)) {
-      // Finding a forged or broken one changes which name is free; there are as many names as it can take turns.
-      while (await this.#views.verifyExisting(source, known.hash)) users = look();
-      if (users.some(awaitsSnapshot)) {
-        read ??= await this.#readToCopy(source, known.hash);
-        if (read === undefined) return undefined;
-      }
-    }
-    const namesTaken = this.#views.snapshot(source, known.hash) === undefined;
-    return {
-      source: this.#labelled(read?.object ?? source),
-      ...said,
-      users,
-      namesTaken,
-      obstacle: known.obstacle,
-      hash: known.hash,
-      content: read?.content,
-      now,
+    const look = () => {
+      const snapshot = this.#views.snapshot(source, hash);
+      // Of two hundred workloads that are pinned one after the other, none has to be asked.
+      const asked = snapshot?.ready || obstacle ? [] : users;
+      const waiting = asked.filter((workload) =>
+        awaitsSnapshot(this.#decision(workload, source), isSlowed(workload, now)),
+      );
+      return { snapshot, waiting };
     };
+    let seen = look();
+    // Finding a forged or broken one changes which name is free; there are as many names as it can take turns.
+    while (seen.waiting.length > 0 && (await this.#views.verifyExisting(source, hash))) seen = look();
+    if (seen.waiting.length > 0) {
+      read ??= await this.#readToCopy(source, hash);
+      if (read === undefined) return undefined;
+    }
+    const labelled = this.#labelled(read?.object ?? source);
+    return { ...said, ...seen, source: labelled, users, obstacle, hash, content: read?.content, now };
   }
 
   /** Undefined when there is no such workload. */

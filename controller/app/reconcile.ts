@@ -67,14 +67,14 @@ export class Reconciler {
   }
 
   // A source is looked at whenever one of its workloads changes: that concerns none of the others, but those that wait for it.
-  #concerned(key: string, { source, users, namesTaken }: SourceObservation): readonly Workload[] {
+  #concerned(key: string, { source, users, snapshot }: SourceObservation): readonly Workload[] {
     const version = `${source.uid}/${source.resourceVersion}`;
     const isNews = this.#told.get(key) !== version;
     if (users.length > 0) this.#told.set(key, version);
     else this.#told.delete(key);
     // There is nothing that they could do without a name for the snapshot.
-    if (namesTaken) return [];
-    return users.map(({ workload }) => workload).filter(({ uid }) => isNews || this.#awaiting.has(uid));
+    if (snapshot === undefined) return [];
+    return users.filter(({ uid }) => isNews || this.#awaiting.has(uid));
   }
 
   /** `key` is the objectKey of a workload. Gives the keys of the sources that have to be looked at again. */
@@ -88,12 +88,13 @@ export class Reconciler {
       planWorkload({ ...observed, pacing, settleMs, admission }),
     );
     if (!this.#settings.dryRun) this.#remember(workload.uid, pacing, plan, now);
-    const awaits = plan.awaitsSnapshot === true || plan.awaitsSource === true;
-    if (awaits) this.#awaiting.add(workload.uid);
-    else this.#awaiting.delete(workload.uid);
+    if (plan.awaits === undefined) {
+      this.#awaiting.delete(workload.uid);
+      return { ...plan, sources: [] };
+    }
+    this.#awaiting.add(workload.uid);
     // What it waits for may have come while it was looked at; or it was not made while its rollout waited, see #isSlowed.
-    const wanting = awaits ? sources : [];
-    return { ...plan, sources: wanting.map(({ kind, name }) => objectKey({ ...workload, kind, name })) };
+    return { ...plan, sources: sources.map(({ kind, name }) => objectKey({ ...workload, kind, name })) };
   }
 
   /** `key` is the objectKey of a workload, whose ConfigRollout is kept up. */
@@ -151,7 +152,7 @@ export class Reconciler {
     const bucket = rolls ? takeToken(pacing.bucket, now) : pacing.bucket;
     this.#pacing.set(uid, {
       bucket,
-      awaitsSnapshot: plan.awaitsSnapshot === true,
+      awaitsSnapshot: plan.awaits === 'snapshot',
       rolledAt: rolls ? now : pacing.rolledAt,
       pendingSince: waits ? (pendingSince(pacing) ?? now) : undefined,
       heldSince: plan.held ? (pacing.heldSince ?? now) : undefined,

@@ -90,17 +90,14 @@ export class SourceViews {
 
   /** The snapshot of a content: the one that exists, or else the first name that is free; undefined when none is. */
   snapshot(source: ConfigObject, hash: string): { name: string; ready: boolean; uid?: string } | undefined {
-    const names = snapshotNames(source.name, hash).map((name) => ({
-      name,
-      object: this.#world.object({ ...source, name }),
-    }));
-    for (const { name, object } of names) {
-      if (object && isSnapshotOf(object, source.name, hash) && this.#index.verdict(object.uid) !== false) {
+    let free: string | undefined;
+    for (const name of snapshotNames(source.name, hash)) {
+      const object = this.#world.object({ ...source, name });
+      if (object === undefined) free ??= name;
+      else if (isSnapshotOf(object, source.name, hash) && this.#index.verdict(object.uid) !== false)
         return { name, ready: this.#index.verdict(object.uid) === true, uid: object.uid };
-      }
     }
-    const free = names.find(({ object }) => object === undefined);
-    return free && { name: free.name, ready: false };
+    return free === undefined ? undefined : { name: free, ready: false };
   }
 
   /** Reads a snapshot that bears the marks and was not seen by this process. True when there was something to verify. */

@@ -3,7 +3,7 @@
 import { type Action, NOTHING, type Plan } from './actions.ts';
 import { OWNERS_ANNOTATION, REASONS, ROLLED_RECORD_PREFIX, readRolled } from './names.ts';
 import { warn } from './plan-source.ts';
-import { ownerReference, snapshotNames } from './snapshot.ts';
+import { isNameOf, ownerReference } from './snapshot.ts';
 import {
   type ConfigObject,
   configRef,
@@ -166,7 +166,7 @@ function isUnused(observed: SnapshotObservation): boolean {
   const { snapshot, users, revisions, currentHash } = observed;
   const { source, hash } = snapshot.snapshot;
   if (users.length > 0 || revisions.length > 0 || hash === currentHash) return false;
-  if (!snapshotNames(source, hash).includes(snapshot.name)) return false;
+  if (!isNameOf(snapshot.name, source, hash)) return false;
   const dropped = new Set(movedOn(observed).map(({ uid }) => uid));
   return snapshot.owners.every(({ uid }) => dropped.has(uid));
 }

@@ -1,22 +1,17 @@
 // One source: say what is wrong with its opt-ins, label it, and make the snapshot that its workloads are about to need.
 
 import { type Action, type EventAction, NOTHING, type Plan } from './actions.ts';
-import type { Decision } from './decide.ts';
+import type { Decision, SourceView } from './decide.ts';
 import { REASONS, SOURCE_LABEL, sourceLabelValue } from './names.ts';
 import type { Problem } from './opt-in.ts';
 import { snapshotManifest, snapshotNames } from './snapshot.ts';
 import { type ConfigObject, type Content, configRef, display, mention, type Workload } from './types.ts';
 
-/** A workload that the source opts in and that references it, with what was decided for it. */
-export interface SourceUser {
-  readonly workload: Workload;
-  readonly decision: Decision;
-  /** Its rollout waits, since longer than a moment: for a writer that does not rest, or for a token. */
-  readonly slowed: boolean;
-}
-
-/** True when the workload cannot go on without a snapshot. A source that never rests gets none for each of its moments. */
-export function awaitsSnapshot({ decision, slowed }: SourceUser): boolean {
+/**
+ * True when a workload cannot go on without a snapshot, for which this was decided. A source that never rests gets none for
+ * each of its moments: `slowed` is a workload whose rollout waits, since longer than a moment, for its writer or a token.
+ */
+export function awaitsSnapshot(decision: Decision, slowed: boolean): boolean {
   return decision.needsSnapshot && decision.source.snapshot?.ready !== true && !(decision.rolls && slowed);
 }
 
@@ -28,12 +23,16 @@ export interface SourceObservation {
   readonly optsIn: boolean;
   /** Why its content cannot be rolled out. */
   readonly obstacle: Problem | undefined;
-  readonly users: readonly SourceUser[];
+  /** The workloads that it opts in and that reference it. */
+  readonly users: readonly Workload[];
+  /** Those of them that await its snapshot. */
+  readonly waiting: readonly Workload[];
+  /** Undefined: not read, because nobody uses it. */
   readonly hash: string | undefined;
+  /** What the snapshot of that content is called, or is going to be; undefined: other objects have all names that it could have. */
+  readonly snapshot: SourceView['snapshot'];
   /** Read only when a snapshot has to be made. */
   readonly content: Content | undefined;
-  /** All names that the snapshot could have are taken by other objects. */
-  readonly namesTaken: boolean;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
@@ -56,7 +55,7 @@ export function planSource(observed: SourceObservation): Plan {
 }
 
 function planDue(observed: SourceObservation): Plan {
-  const { source, users, hash, content } = observed;
+  const { source, users, waiting, snapshot, hash, content } = observed;
   if (source.deleting) return NOTHING;
   const events = observed.problems.slice(0, MOST_PROBLEMS).map((problem) => warn(source, problem));
   if (users.length === 0) return { actions: events };
@@ -66,23 +65,18 @@ function planDue(observed: SourceObservation): Plan {
   }
   if (source.sourceLabel !== sourceLabelValue(source.name)) return { actions: [labelSource(source), ...events] };
 
-  const waiting = users.filter(awaitsSnapshot);
-  const snapshot = waiting[0]?.decision.source.snapshot;
-  if (waiting.length > 0 && observed.namesTaken) {
-    const note = `every name that a snapshot of ${mention(source)} (hash ${hash}) could have is taken by another ${source.kind}; delete or rename ${mention({ kind: source.kind, name: snapshotNames(source.name, hash ?? '')[0] ?? '' })}`;
+  if (waiting.length > 0 && snapshot === undefined) {
+    const { kind } = source;
+    const [name = ''] = snapshotNames(source.name, hash ?? '');
+    const note = `every name that a snapshot of ${mention(source)} (hash ${hash}) could have is taken by another ${kind}; delete or rename ${mention({ kind, name })}`;
     return {
       actions: [...events, warn(source, { reason: REASONS.snapshotNameTaken, note })],
       requeueAfterMs: NAME_RETRY_MS,
     };
   }
-  if (snapshot === undefined || hash === undefined || content === undefined) return { actions: events };
-  const manifest = snapshotManifest(
-    source,
-    snapshot.name,
-    hash,
-    content,
-    waiting.map(({ workload }) => workload),
-  );
+  if (waiting.length === 0 || snapshot === undefined || hash === undefined || content === undefined)
+    return { actions: events };
+  const manifest = snapshotManifest(source, snapshot.name, hash, content, waiting);
   const create: Action = { type: 'CreateSnapshot', manifest, why: `content of ${display(source)}` };
   return { actions: [create, ...nameTaken(source, hash, snapshot.name), ...events] };
 }

@@ -29,10 +29,8 @@ export interface WorkloadPlan extends Plan {
   readonly slowed: boolean;
   /** A person's policy makes a rollout wait. */
   readonly held: boolean;
-  /** Nothing can be done before a snapshot is there. */
-  readonly awaitsSnapshot?: boolean;
-  /** Nothing can be done before a source was read. */
-  readonly awaitsSource?: boolean;
+  /** Nothing can be done before the source was read, or its snapshot made. */
+  readonly awaits?: 'source' | 'snapshot';
 }
 
 const IDLE: WorkloadPlan = { ...NOTHING, pending: false, rolls: false, slowed: false, held: false };
@@ -48,7 +46,7 @@ export function planWorkload(observed: WorkloadObservation): WorkloadPlan {
     slowed: pacing.slowed,
     held: pacing.heldSince !== undefined,
   };
-  if (sources.some((source) => source.hash === undefined)) return { ...waiting, awaitsSource: true };
+  if (sources.some((source) => source.hash === undefined)) return { ...waiting, awaits: 'source' };
 
   const wanted = sources.map((source) => decide(workload, source, revisions, pins));
   const pending = wanted.some((decision) => decision.rolls);
@@ -61,7 +59,7 @@ export function planWorkload(observed: WorkloadObservation): WorkloadPlan {
     : wanted;
   // A pin must never name a copy that is not there. Making it ends with another look at this workload.
   if (decisions.some((decision) => decision.needsSnapshot && decision.source.snapshot?.ready !== true)) {
-    return { ...waiting, pending, held, awaitsSnapshot: true };
+    return { ...waiting, pending, held, awaits: 'snapshot' };
   }
   const pinning = pinActions(workload, decisions, revisions);
   const actions = [

@@ -25,19 +25,24 @@ const NEVER_ROLLED = '0';
  * The names that a snapshot may have, in order of preference: `<source>-<hash>`, then salted ones, for when an object
  * that is not this snapshot has taken the name. Source names are shortened so that none is over 253 characters.
  */
-export function snapshotNames(source: string, hash: string): string[] {
-  const salted = Array.from({ length: SALTS }, (_, i) =>
-    createHash('sha256').update(`${source}/${hash}/${i}`).digest('hex').slice(0, 5),
-  );
-  return [hash, ...salted.map((salt) => `${hash}-${salt}`)].map(
-    (suffix) => `${shorten(source, NAME_MAX - suffix.length - 1)}-${suffix}`,
-  );
+export function* snapshotNames(source: string, hash: string): Generator<string, undefined> {
+  const named = (suffix: string) => `${shorten(source, NAME_MAX - suffix.length - 1)}-${suffix}`;
+  yield named(hash);
+  for (let i = 0; i < SALTS; i += 1) {
+    const salt = createHash('sha256').update(`${source}/${hash}/${i}`).digest('hex').slice(0, 5);
+    yield named(`${hash}-${salt}`);
+  }
+}
+
+/** Whether a snapshot of that content of the source may have the name. */
+export function isNameOf(name: string, source: string, hash: string): boolean {
+  return [...snapshotNames(source, hash)].includes(name);
 }
 
 /** The hash in a name that a snapshot of this source could have, whatever the content; undefined when it is none. */
 export function hashInName(source: string, name: string): string | undefined {
   const hash = SNAPSHOT_SUFFIX.exec(name)?.[1];
-  return hash !== undefined && snapshotNames(source, hash).includes(name) ? hash : undefined;
+  return hash !== undefined && isNameOf(name, source, hash) ? hash : undefined;
 }
 
 /** The owner reference that ties a dependent's life to `owner`, without blocking anybody's deletion. */

@@ -12,7 +12,7 @@ import { brokenPromises } from '../support/simulated-promises.ts';
 import { Shop, type Source } from '../support/simulated-shop.ts';
 import { perform } from '../support/simulated-steps.ts';
 
-const salted = (shop: Shop, source: Source) => snapshotNames(source, shop.currentHash(source))[1] ?? '';
+const salted = (shop: Shop, source: Source) => [...snapshotNames(source, shop.currentHash(source))][1] ?? '';
 const refuse = (kind: FailureKind) => async () => {
   throw new ClusterError(kind, `the server said ${kind}`);
 };

@@ -49,7 +49,7 @@ describe('a command sees a workload as the controller does', () => {
   test('with a change that is due', async () => {
     const cluster = shop();
     cluster.put(foo({ 'config.yml': 'a: 9\n' }));
-    expect(await planOf(cluster)).toMatchObject({ pending: true, awaitsSnapshot: true });
+    expect(await planOf(cluster)).toMatchObject({ pending: true, awaits: 'snapshot' });
   });
 
   test('paused', async () => {

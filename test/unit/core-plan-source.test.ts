@@ -2,9 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import { type Action, describeAction } from '../../controller/core/actions.ts';
 import type { Decision } from '../../controller/core/decide.ts';
 import { obstacleOf } from '../../controller/core/opt-in.ts';
-import { planSource, type SourceObservation } from '../../controller/core/plan-source.ts';
+import { awaitsSnapshot, planSource, type SourceObservation } from '../../controller/core/plan-source.ts';
 import { isSnapshotOf, snapshotInfo, snapshotManifest } from '../../controller/core/snapshot.ts';
-import type { Workload } from '../../controller/core/types.ts';
 import { aConfigMap, aSnapshot, aSource, aWorkload, H1, H2, NOON, ownedBy, pinned } from '../support/builders.ts';
 
 const SECRET = 'hunter2';
@@ -23,18 +22,17 @@ const decision = (overrides: Partial<Decision> = {}): Decision => ({
   ...overrides,
 });
 
-const aUser = (workload: Workload, made: Decision, slowed = false) => ({ workload, decision: made, slowed });
-
 const plan = (overrides: Partial<SourceObservation> = {}): readonly Action[] =>
   planSource({
     source: aConfigMap(),
     problems: [],
     optsIn: true,
     obstacle: undefined,
-    users: [aUser(web, decision())],
+    users: [web],
+    waiting: [web],
     hash: H2,
+    snapshot: FREE,
     content: CONTENT,
-    namesTaken: false,
     now: NOON + 3_600_000,
     ...overrides,
   }).actions;
@@ -44,8 +42,7 @@ const typesOf = (actions: readonly Action[]) => actions.map(({ type }) => type);
 describe('the plan for a source', () => {
   test('makes the snapshot, owned by the workloads that wait for it and nobody else', () => {
     const resting = aWorkload({ name: 'resting' });
-    const users = [aUser(web, decision()), aUser(resting, decision({ needsSnapshot: false })), aUser(api, decision())];
-    expect(plan({ users })).toEqual([
+    expect(plan({ users: [web, resting, api], waiting: [web, api] })).toEqual([
       {
         type: 'CreateSnapshot',
         manifest: snapshotManifest(aConfigMap(), pinned('foo', H2), H2, CONTENT, [web, api]),
@@ -75,8 +72,7 @@ describe('the plan for a source', () => {
   test.each<[what: string, observed: Partial<SourceObservation>]>([
     ['that is being deleted', { source: aConfigMap({ deleting: true }) }],
     ['that nobody uses, not even a label', { source: aConfigMap({ sourceLabel: undefined }), users: [] }],
-    ['whose snapshot is ready', { users: [aUser(web, decision({ source: aSource() }))] }],
-    ['that nobody waits for', { users: [aUser(web, decision({ needsSnapshot: false }))] }],
+    ['that nobody waits for', { waiting: [] }],
     ['that was not read', { hash: undefined, content: undefined }],
     ['that is immutable, under `managed: all`', { obstacle: IMMUTABLE, optsIn: false }],
   ])('is nothing for one %s', (_, observed) => {
@@ -90,8 +86,7 @@ describe('the plan for a source', () => {
   });
 
   test('says that every name of the snapshot is taken, and which one to free', () => {
-    const users = [aUser(web, decision({ source: aSource({ snapshot: undefined }) }))];
-    const [event, ...more] = plan({ users, namesTaken: true });
+    const [event, ...more] = plan({ snapshot: undefined });
     expect(more).toEqual([]);
     expect(event).toMatchObject({ reason: 'ConfigSnapshotNameTaken', once: true });
     expect(event).toHaveProperty('note', expect.stringContaining(`delete or rename configmap/${pinned('foo', H2)}`));
@@ -110,6 +105,18 @@ describe('the plan for a source', () => {
   });
 });
 
+describe('a workload', () => {
+  test.each<[is: boolean, what: string, made: Partial<Decision>, slowed: boolean]>([
+    [true, 'that rolls', {}, false],
+    [false, 'whose snapshot is there', { source: aSource() }, false],
+    [false, 'that mounts another', { needsSnapshot: false }, false],
+    [false, 'whose rollout waits', {}, true],
+    [true, 'whose rollout waits, and that has to be pinned to that content all the same', { rolls: false }, true],
+  ])('awaits the snapshot: %s, for one %s', (is, _, made, slowed) => {
+    expect(awaitsSnapshot(decision(made), slowed)).toBe(is);
+  });
+});
+
 describe('a problem that the rest of one apply may solve', () => {
   const problems = [{ reason: 'ConfigOwnerNotFound', note: 'web does not exist', graceMs: 5000 } as const];
   const observed = (ageMs: number): SourceObservation => ({
@@ -118,9 +125,10 @@ describe('a problem that the rest of one apply may solve', () => {
     optsIn: true,
     obstacle: undefined,
     users: [],
+    waiting: [],
     hash: undefined,
+    snapshot: undefined,
     content: undefined,
-    namesTaken: false,
     now: NOON + ageMs,
   });
 

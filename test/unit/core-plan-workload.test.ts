@@ -314,7 +314,7 @@ describe('nothing is planned', () => {
     ['while every name of the snapshot is taken', undefined],
   ])('%s, and the rollout stays due', (_, snapshot) => {
     expect(plan({ sources: [aSource({ snapshot })] })).toEqual({
-      awaitsSnapshot: true,
+      awaits: 'snapshot',
       actions: [],
       pending: true,
       rolls: false,
