@@ -16,6 +16,7 @@ import { makeServiceAccountKubeconfig } from '../../hack/embedded/service-accoun
 import { type Controller, env, startController } from '../support/controller.ts';
 import {
   admin,
+  adopted,
   auditEntries,
   configMapManifest,
   deploymentManifest,
@@ -24,6 +25,8 @@ import {
   Scenario,
   sleep,
   until,
+  V1,
+  V2,
 } from '../support/scenario.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: answers of the API server, read as they come
@@ -40,8 +43,6 @@ afterAll(async () => {
   expect(await controller.stop()).toBe(0);
 });
 
-const V1 = { 'config.yml': 'v1' };
-const V2 = { 'config.yml': 'v2' };
 const NO_UID = '00000000-0000-4000-8000-000000000000';
 const MANAGED = { labels: { 'configrollout.dev/managed': 'all' } };
 
@@ -51,19 +52,6 @@ function declared(owners: string): Json {
 
 function owned(kind: string, name: string, uid: string): Json {
   return { ownerReferences: [{ apiVersion: 'apps/v1', kind, name, uid }] };
-}
-
-async function edit(scenario: Scenario, data: Record<string, string>): Promise<void> {
-  await scenario.kubectl('patch', 'configmap', 'foo', '--type', 'merge', '-p', JSON.stringify({ data }));
-}
-
-/** A Deployment `bar` that runs with ConfigMap `foo`, adopted, at content V1. */
-async function adopted(name: string): Promise<Scenario> {
-  const scenario = await Scenario.start(name);
-  await scenario.apply(configMapManifest('foo', V1, declared('deployment/bar')), deploymentManifest());
-  await scenario.runsWith(V1);
-  await scenario.quiet();
-  return scenario;
 }
 
 /** What was said so far in this file; the last test restarts the controller, and looks whether it is said again. */
@@ -246,16 +234,16 @@ describe('a snapshot', () => {
     const { metadata } = await scenario.configMap(name);
     await scenario.apply(configMapManifest('foo', V1, declared('deployment/bar')), deploymentManifest());
     expect(await scenario.runsWith(V1)).toMatch(new RegExp(`^${name}-[0-9a-f]{5}$`));
-    await edit(scenario, V2);
+    await scenario.edit(V2);
     await scenario.runsWith(V2);
     await scenario.kubectl('rollout', 'undo', 'deployment/bar');
     await scenario.runsWith(V1);
     await scenario.quiet();
     expect((await scenario.configMap(name)).metadata).toEqual(metadata);
     // The other name, too, says whose snapshot it was.
-    await edit(scenario, { 'config.yml': 'v3' });
+    await scenario.edit({ 'config.yml': 'v3' });
     await scenario.runsWith({ 'config.yml': 'v3' });
-    await edit(scenario, V1);
+    await scenario.edit(V1);
     const salted = await scenario.runsWith(V1);
     await scenario.kubectl('delete', 'configmap', salted);
     await until('it is made again', async () => (await scenario.configMap(salted)).data['config.yml'] === 'v1');
@@ -279,7 +267,7 @@ describe('a snapshot', () => {
       const { metadata } = await scenario.configMap(name);
       await scenario.apply(configMapManifest('foo', V1, declared('deployment/bar')), deploymentManifest());
       expect(await scenario.runsWith(V1)).toMatch(new RegExp(`^${name}-[0-9a-f]{5}$`));
-      await edit(scenario, V2);
+      await scenario.edit(V2);
       await scenario.runsWith(V2);
       // Past the grace time after which what is ours and unused is swept.
       await sleep(3500);
@@ -326,7 +314,7 @@ describe('a snapshot', () => {
       expect(owners.map(({ kind }: Json) => kind).sort()).toEqual(['Deployment', 'ReplicaSet']);
       await scenario.quiet();
       expect(await scenario.revisions()).toHaveLength(1);
-      await edit(scenario, V2);
+      await scenario.edit(V2);
       await scenario.runsWith(V2);
     },
   );
@@ -340,7 +328,7 @@ describe('a snapshot', () => {
       const scenario = await Scenario.start('missing');
       await scenario.apply(configMapManifest('foo', V1, source), deploymentManifest('bar', 'foo', {}, workload));
       const name = await scenario.runsWith(V1);
-      await edit(scenario, V2);
+      await scenario.edit(V2);
       await scenario.runsWith(V2);
       await scenario.kubectl('rollout', 'undo', 'deployment/bar');
       await scenario.runsWith(V1);
@@ -356,7 +344,7 @@ describe('a snapshot', () => {
       );
       expect(scenario.changes()).toHaveLength(before);
       expect(mountedBy(await scenario.deployment())).toBe(name);
-      await edit(scenario, { 'config.yml': 'v3' });
+      await scenario.edit({ 'config.yml': 'v3' });
       await scenario.runsWith({ 'config.yml': 'v3' });
     },
   );
@@ -393,7 +381,7 @@ describe('a snapshot', () => {
       ),
       /undo that, and set the owner of configmap\/foo$/,
     );
-    await edit(scenario, V2);
+    await scenario.edit(V2);
     await scenario.runsWith(V2);
     await scenario.quiet();
     expect(mountedBy(await scenario.deployment('baz'))).toBe('foo');

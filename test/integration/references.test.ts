@@ -3,7 +3,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Controller, startController } from '../support/controller.ts';
-import { configMapManifest, deploymentManifest, mountedBy, Scenario, until } from '../support/scenario.ts';
+import { configMapManifest, deploymentManifest, mountedBy, Scenario, until, V1, V2 } from '../support/scenario.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: answers of the API server, read as they come
 type Json = any;
@@ -16,8 +16,6 @@ afterAll(async () => {
   expect(await controller.stop()).toBe(0);
 });
 
-const V1 = { 'config.yml': 'v1' };
-const V2 = { 'config.yml': 'v2' };
 const DECLARED = { annotations: { 'configrollout.dev/owners': 'deployment/bar' } };
 const MANAGED = { labels: { 'configrollout.dev/managed': 'all' } };
 
@@ -66,10 +64,6 @@ function sourceOf({ metadata }: Json): string[] {
 /** What each revision mounts at `config`, oldest first. */
 async function revisions(scenario: Scenario): Promise<string[]> {
   return (await scenario.revisions()).map(mountedBy);
-}
-
-async function edit(scenario: Scenario, source: string, data: Record<string, string>): Promise<void> {
-  await scenario.kubectl('patch', 'configmap', source, '--type', 'merge', '-p', JSON.stringify({ data }));
 }
 
 async function own(scenario: Scenario, source: string, ...deployments: string[]): Promise<void> {
@@ -189,8 +183,8 @@ describe('every place that can name a ConfigMap', () => {
     expect((await scenario.configMap('bystander')).metadata.labels).toBeUndefined();
 
     // One that is named at six places, and one that is named at two.
-    await edit(scenario, 'foo', { 'config.yml': 'v2' });
-    await edit(scenario, 'flags', { FAST: 'no' });
+    await scenario.edit({ 'config.yml': 'v2' });
+    await scenario.edit({ FAST: 'no' }, 'flags');
     await until('two revisions', async () => (await revisions(scenario)).length === 2);
     await scenario.quiet();
     const snapshotOf = async (source: string, key: string, value: string) =>
@@ -241,7 +235,7 @@ describe('opting in', () => {
     const pin = await scenario.runsWith(V1, 'a');
     expect(await scenario.runsWith(V1, 'b')).toBe(pin);
     await own(scenario, 'foo', 'a');
-    await edit(scenario, 'foo', V2);
+    await scenario.edit(V2);
     await scenario.runsWith(V2, 'a');
     await scenario.quiet();
     expect(await scenario.runsWith(V1, 'b')).toBe(pin);
@@ -258,7 +252,7 @@ describe('opting in', () => {
       mounting('bar', ['foo', 'more'], MANAGED),
     );
     await pinned(scenario, 'bar');
-    await edit(scenario, 'foo', V2);
+    await scenario.edit(V2);
     await scenario.runsWith(V2);
     await scenario.quiet();
     for (const name of bystanders) {
@@ -279,7 +273,7 @@ describe('opting in', () => {
       mounting('bar', ['foo', 'fixed'], MANAGED),
     );
     await pinned(scenario, 'bar', ['fixed']);
-    await edit(scenario, 'foo', V2);
+    await scenario.edit(V2);
     await scenario.runsWith(V2);
     await scenario.quiet();
     expect(await scenario.events('ConfigSourceImmutable')).toEqual([]);
@@ -294,7 +288,7 @@ describe('opting in', () => {
     await scenario.runsWith(V1);
     await scenario.quiet();
     await scenario.kubectl('label', 'deployment', 'bar', 'configrollout.dev/managed-');
-    await edit(scenario, 'foo', V2);
+    await scenario.edit(V2);
     await scenario.quiet();
     await scenario.runsWith(V1);
     expect(await revisions(scenario)).toHaveLength(1);
@@ -308,12 +302,12 @@ describe('opting in', () => {
     await scenario.apply(configMapManifest('foo', V1, 'annotations' in metadata ? DECLARED : {}), deploymentManifest());
     if ('ownerReferences' in metadata) await own(scenario, 'foo', 'bar');
     await scenario.runsWith(V1);
-    await edit(scenario, 'foo', V2);
+    await scenario.edit(V2);
     await scenario.runsWith(V2);
     await scenario.quiet();
     await scenario.kubectl('patch', 'configmap', 'foo', '--type', 'merge', '-p', JSON.stringify({ metadata }));
     const before = scenario.changes().length;
-    await edit(scenario, 'foo', { 'config.yml': 'v3' });
+    await scenario.edit({ 'config.yml': 'v3' });
     await scenario.quiet();
     expect(scenario.changes()).toHaveLength(before);
     await scenario.runsWith(V2);
@@ -377,7 +371,7 @@ describe('a template that changes', () => {
     expect((await scenario.configMap('free')).metadata.labels).toBeUndefined();
     // A change of what it names no more is none of its business.
     const { generation } = (await scenario.deployment()).metadata;
-    await edit(scenario, 'foo', { 'config.yml': 'v3' });
+    await scenario.edit({ 'config.yml': 'v3' });
     await scenario.quiet();
     expect((await scenario.deployment()).metadata.generation).toBe(generation);
     await point('foo');
@@ -393,7 +387,7 @@ describe('a template that changes', () => {
     await scenario.apply(mounting('bar', ['foo'], MANAGED));
     await pinned(scenario);
     await scenario.quiet();
-    await edit(scenario, 'one', V2);
+    await scenario.edit(V2, 'one');
     await scenario.quiet();
     await scenario.kubectl('rollout', 'undo', 'deployment/bar');
     await scenario.quiet();
@@ -402,7 +396,7 @@ describe('a template that changes', () => {
     await scenario.apply(mounting('bar', ['foo'], MANAGED));
     await pinned(scenario);
     await scenario.quiet();
-    await edit(scenario, 'one', { 'config.yml': 'v3' });
+    await scenario.edit({ 'config.yml': 'v3' }, 'one');
     await scenario.quiet();
     await scenario.apply(mounting('bar', ['foo', 'one'], MANAGED));
     const [, again = ''] = named(template(await pinned(scenario)));

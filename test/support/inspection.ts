@@ -69,5 +69,6 @@ async function allObjects({ kubectl, kubeconfig }: Remains): Promise<readonly st
   const run = async (...args: string[]) => (await promisify(execFile)(kubectl, args, options)).stdout;
   const resources = (await run('api-resources', '--verbs=list', '-o', 'name')).trim().split('\n');
   const listed = resources.filter((name) => name !== 'secrets');
-  return (await run('get', listed.join(), '--all-namespaces', '--ignore-not-found', '-o', 'yaml')).split('\n');
+  // Not as YAML, in which kubectl cannot write all that the bad input left.
+  return (await run('get', listed.join(), '--all-namespaces', '--ignore-not-found', '-o', 'json')).split('\n');
 }
