@@ -44,11 +44,16 @@ export function tidyHistory(observed: HistoryObservation): Action[] {
   ];
 }
 
-// By its template; or else by its number, for kinds of custom resource, whose template is stored without the defaults that
-// the API server sets in that of its ReplicaSet.
-function currentOf(workload: Workload, revisions: readonly Revision[]): Revision | undefined {
+/**
+ * The revision of the template that stands. Two may have it: the Deployment controller makes another ReplicaSet when its cache
+ * shows it one of that name which is another's (`collisionCount`); the one that it uses gets the highest number. For kinds of
+ * custom resource by the number alone: their template is stored without the defaults that the API server sets in that of its
+ * ReplicaSet.
+ */
+export function currentOf(workload: Workload, revisions: readonly Revision[]): Revision | undefined {
+  const newestFirst = [...revisions].sort((a, b) => b.number - a.number);
   const isCurrent = ({ number }: Revision) => number === workload.currentRevision;
-  return revisions.find((revision) => sameTemplate(revision, workload)) ?? revisions.find(isCurrent);
+  return newestFirst.find((revision) => sameTemplate(revision, workload)) ?? newestFirst.find(isCurrent);
 }
 
 function isOutOfUse({ scaledDown, name }: Revision, { inUse }: Workload): boolean {

@@ -3,7 +3,7 @@
 
 import type { ConfigRolloutStatus } from './config-rollout.ts';
 import { type Pins, pinOf, referencesTo, revisionsSinceRoll, rolledHash, type SourceView } from './decide.ts';
-import { sameTemplate } from './history.ts';
+import { currentOf } from './history.ts';
 import { missedDeadline, wasTakenBack } from './plan-rollback.ts';
 import type { LastRollout, Policy } from './policy.ts';
 import { conditionsOf, type Verdict } from './status-conditions.ts';
@@ -160,7 +160,7 @@ function outcomeOf(observed: StatusObservation, rollout: LastRollout): LastRollo
 
 // On the workload until its revision carries it.
 function causeOf({ workload, revisions }: StatusObservation): string | undefined {
-  return workload.cause ?? revisions.find((revision) => sameTemplate(revision, workload))?.cause;
+  return workload.cause ?? currentOf(workload, revisions)?.cause;
 }
 
 function missingSnapshots({ workload, pins }: StatusObservation): string[] {

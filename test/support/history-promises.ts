@@ -13,6 +13,7 @@ import type { Expected } from './history-expected.ts';
 import {
   contentOf,
   dataOf,
+  distinct,
   imageOf,
   kindOfSource,
   kindOfWorkload,
@@ -118,7 +119,7 @@ function wrongWorkload(view: View, expected: Expected, name: WorkloadName): stri
   const { template } = workload.spec;
   const seen = keyOf(view, setting, name, template);
   const wanted = expected.keyOf(name);
-  const found = revisionsOf(view, kind, workload.metadata.uid);
+  const found = distinct(revisionsOf(view, kind, workload.metadata.uid));
   const revisions = keysOf(view, setting, name, found);
   const own = workload.metadata.annotations?.[OWN_CAUSE_ANNOTATION];
   const spoken = found.at(-1)?.object.metadata.annotations?.[CHANGE_CAUSE_ANNOTATION];

@@ -5,6 +5,7 @@ import type { KubeClient } from '../../controller/kube/client.ts';
 import { Expected } from './history-expected.ts';
 import {
   dataOf,
+  distinct,
   kindOfSource,
   kindOfWorkload,
   pathOf,
@@ -338,7 +339,10 @@ export class HistoryWorld {
     const kind = kindOfWorkload(this.#history.setting, name);
     const workload = this.#view?.get(kind, name);
     if (this.#view === undefined || workload === undefined) throw new Error(`${name} was not there at the last rest`);
-    return { workload: { ...workload, kind }, revisions: revisionsOf(this.#view, kind, workload.metadata.uid) };
+    return {
+      workload: { ...workload, kind },
+      revisions: distinct(revisionsOf(this.#view, kind, workload.metadata.uid)),
+    };
   }
 
   #keys(name: WorkloadName): string[] {

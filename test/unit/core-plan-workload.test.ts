@@ -564,6 +564,11 @@ describe('the history', () => {
     expect(left(current.number)).toEqual(['DeleteRevision']);
   });
 
+  test('loses a raw revision also between two of the template that stands, of which Kubernetes uses the newest', () => {
+    const older = aRevision({ number: 0, mounts: [FOO2] });
+    expect(deleted([older, raw, current])).toEqual([raw.name]);
+  });
+
   test('keeps a raw revision while the current one has not shown up', () => {
     expect(deleted([raw, twin])).toEqual([]);
   });

@@ -7,7 +7,7 @@ import type { SourceName, SourceRead } from '../../app/ports.ts';
 import { SourceViews } from '../../app/source-views.ts';
 import type { SnapshotObject, World } from '../../app/world.ts';
 import type { Pins } from '../../core/decide.ts';
-import { sameTemplate } from '../../core/history.ts';
+import { currentOf } from '../../core/history.ts';
 import { readRolled, rolledHashLabel, SOURCE_KINDS } from '../../core/names.ts';
 import type { WorkloadObservation } from '../../core/plan-workload.ts';
 import type { ConfigRollout } from '../../core/policy.ts';
@@ -189,14 +189,6 @@ function sourcesIn(namespace: string, managed: readonly ConfigObject[], pins: Pi
   const all = [...managed, ...pinned].map(({ kind, name }) => ({ kind, namespace, name }));
   return [...new Map(all.map((source) => [display(source), source])).values()].sort((a, b) =>
     compare(display(a), display(b)),
-  );
-}
-
-// By its template; or else by its number, for kinds whose template is stored without the defaults of their revisions'.
-function currentOf(workload: Workload, revisions: readonly Revision[]): Revision | undefined {
-  return (
-    revisions.findLast((revision) => sameTemplate(revision, workload)) ??
-    revisions.find(({ number }) => number === workload.currentRevision)
   );
 }
 
