@@ -52,11 +52,18 @@ function list(path: string): Promise<Json> {
   return client.request<Json>('GET', path, { accept: ACCEPT_METADATA_LIST });
 }
 
-/** Watches metadata, from a list on. */
+/** Watches metadata, from a list on; again where the API server ended it, as it does with whoever is slow. */
 async function follow(path: string, from: Json, wanted: string, note: (object: Json) => void): Promise<void> {
-  const query = { watch: true, resourceVersion: from.metadata.resourceVersion, timeoutSeconds: WATCH_SECONDS };
-  const stream = client.stream(path, { query, accept: ACCEPT_METADATA });
-  for await (const { type, object } of stream as AsyncIterable<Json>) if (type === wanted) note(object);
+  for (let { resourceVersion } = from.metadata; ; ) {
+    const query = { watch: true, resourceVersion, timeoutSeconds: WATCH_SECONDS };
+    for await (const { type, object } of client.stream(path, {
+      query,
+      accept: ACCEPT_METADATA,
+    }) as AsyncIterable<Json>) {
+      if (type === wanted) note(object);
+      resourceVersion = object.metadata.resourceVersion;
+    }
+  }
 }
 
 /** What is to be rolled has something to note that in, which stands for its ConfigRollout. */

@@ -97,13 +97,20 @@ export class Templates {
     const path = collectionPath(resource, namespace);
     const { items, metadata } = await this.#client.request<Json>('GET', path);
     for (const object of items) this.#note(resource, object);
-    const query = { watch: true, resourceVersion: metadata.resourceVersion, timeoutSeconds: WATCH_SECONDS };
     const run = async () => {
+      const { signal } = this.#stop;
+      let { resourceVersion } = metadata;
       try {
-        const stream = this.#client.stream(path, { query, signal: this.#stop.signal });
-        for await (const { type, object } of stream as AsyncIterable<Json>) this.#take(resource, type, object);
+        // The API server ends the watch of whoever does not take the events as fast as they come.
+        while (!signal.aborted) {
+          const query = { watch: true, resourceVersion, timeoutSeconds: WATCH_SECONDS };
+          for await (const { type, object } of this.#client.stream(path, { query, signal }) as AsyncIterable<Json>) {
+            this.#take(resource, type, object);
+            resourceVersion = object.metadata.resourceVersion;
+          }
+        }
       } catch (error) {
-        if (!this.#stop.signal.aborted) this.#failure = error;
+        if (!signal.aborted) this.#failure = error;
       }
     };
     this.#watching.push(run());
