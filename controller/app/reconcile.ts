@@ -46,6 +46,8 @@ export class Reconciler {
   readonly #told = new Map<string, string>();
   /** The uids of workloads that can do nothing before one of their sources is looked at. */
   readonly #awaiting = new Set<string>();
+  /** Since when the ConfigRollout of a workload is behind by what passes, by objectKey. Milliseconds since the epoch. */
+  readonly #passingSince = new Map<string, number>();
 
   constructor(observer: Observer, apply: Apply, port: ClusterPort, settings: Settings) {
     this.#observer = observer;
@@ -100,8 +102,11 @@ export class Reconciler {
   /** `key` is the objectKey of a workload, whose ConfigRollout is kept up. */
   async status(key: string): Promise<ReconcileResult> {
     const observed = await this.#observer.status(key);
+    const since = this.#passingSince.get(key);
+    this.#passingSince.delete(key);
     if (observed === undefined) return {};
-    const plan = planStatus(observed, this.#settings.settleMs);
+    const plan = planStatus(observed, this.#settings.settleMs, since);
+    if (plan.passes) this.#passingSince.set(key, since ?? observed.now);
     await this.#apply(`status ${key}`, plan);
     return plan;
   }

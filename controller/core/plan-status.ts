@@ -38,8 +38,20 @@ export interface ConfigRolloutManifest {
 // Most rollouts of small workloads are done by then: one write says how it ended.
 const PASSING_MS = 1000;
 
-/** What to do about the ConfigRollout of one workload. */
-export function planStatus(observed: ConfigRolloutObservation | Bereft, settleMs: number): Plan {
+export interface StatusPlan extends Plan {
+  /** What would be written passes, as a rule: it is written when it lasts. */
+  readonly passes?: true;
+}
+
+/**
+ * What to do about the ConfigRollout of one workload. `passingSince` is since when plans of it pass, in milliseconds since the
+ * epoch; undefined: the last one did not.
+ */
+export function planStatus(
+  observed: ConfigRolloutObservation | Bereft,
+  settleMs: number,
+  passingSince: number | undefined,
+): StatusPlan {
   if (observed.workload === undefined) return planBereft(observed);
   const { workload, sources, configRollout } = observed;
   if (workload.deleting) return NOTHING;
@@ -52,12 +64,12 @@ export function planStatus(observed: ConfigRolloutObservation | Bereft, settleMs
   const status = statusOf({ ...observed, policy, before, generation });
   // Who wants one workload to settle for longer wants to see it wait.
   const passingMs = settleMs + PASSING_MS;
-  const ageMs = observed.now - Math.max(0, ...sources.map(({ since }) => since));
+  const ageMs = observed.now - (passingSince ?? observed.now);
   // A clock that was set back says nothing of the age. And a policy may go by the time of the last rollout.
   const isViewOnly = policy.minIntervalMs === 0 && !policy.rollsBack;
   const mayPass = isViewOnly && isPassing(status) && ageMs >= 0 && ageMs < passingMs;
   const plan = write(configRollout, status);
-  return mayPass && plan.actions.length > 0 ? { actions: [], requeueAfterMs: passingMs - ageMs } : plan;
+  return mayPass && plan.actions.length > 0 ? { actions: [], passes: true, requeueAfterMs: passingMs - ageMs } : plan;
 }
 
 // A state that every rollout goes through.

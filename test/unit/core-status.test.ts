@@ -208,8 +208,8 @@ describe('a status', () => {
 
 describe('the plan for a ConfigRollout', () => {
   const { policy: _, before: __, generation: ___, ...world } = observe();
-  const planned = (overrides: Partial<ConfigRolloutObservation>) =>
-    planStatus({ ...world, configRollout: undefined, ...overrides }, 1000);
+  const planned = (overrides: Partial<ConfigRolloutObservation>, passingSince?: number) =>
+    planStatus({ ...world, configRollout: undefined, ...overrides }, 1000, passingSince);
   const meta = { namespace: NAMESPACE, name: 'deployment-web', uid: 'u', resourceVersion: '5', deleting: false };
   const existing = (status?: ConfigRolloutStatus) => ({
     ...meta,
@@ -253,9 +253,10 @@ describe('the plan for a ConfigRollout', () => {
   });
 
   test('says nothing of what passes, unless it lasts: a quick rollout is one write', () => {
-    const changed = (since: number, policy = NO_POLICY) =>
-      planned({ configRollout: { ...existing(), policy }, sources: [aSource({ hash: H3, since })] });
-    expect(changed(NOON - 500)).toEqual({ actions: [], requeueAfterMs: 1500 });
+    const changed = (since: number | undefined, policy = NO_POLICY) =>
+      planned({ configRollout: { ...existing(), policy }, sources: [aSource({ hash: H3 })] }, since);
+    expect(changed(undefined)).toEqual({ actions: [], passes: true, requeueAfterMs: 2000 });
+    expect(changed(NOON - 500)).toEqual({ actions: [], passes: true, requeueAfterMs: 1500 });
     const pending = [{ type: 'WriteStatus', why: 'unknown → Pending' }];
     expect(changed(NOON - 6000).actions).toMatchObject(pending);
     // The clock was set back.
@@ -269,7 +270,8 @@ describe('the plan for a ConfigRollout', () => {
 
   test('says of a person’s own that its workload does not exist, and nothing of one that is about to go with it', () => {
     const bereft = (isOwned: boolean) =>
-      planStatus({ workload: undefined, configRollout: { ...existing(), isOwned }, now: NOON }, 1000).actions;
+      planStatus({ workload: undefined, configRollout: { ...existing(), isOwned }, now: NOON }, 1000, undefined)
+        .actions;
     expect(bereft(true)).toEqual([]);
     expect(bereft(false)).toMatchObject([
       {
