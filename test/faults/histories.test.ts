@@ -114,7 +114,9 @@ describe.each(ADMISSIONS)('random histories, admission: %s', (admission) => {
     troublemaker = CALM ? undefined : new Troublemaker(replicas, dataDir);
     for (let done = 0; done < share; done += namespaces.length) {
       const here = namespaces.slice(0, share - done);
-      const failures = await runBatch(around, here, SEED + done, troublemaker, figures);
+      // What is promised of a calm cluster alone, the first of many see.
+      const isCalm = done === 0 && here.length < share;
+      const failures = await runBatch(around, here, SEED + done, isCalm ? undefined : troublemaker, figures);
       say(
         `${figures.histories} histories, ${figures.steps} steps, ${Math.round((performance.now() - start) / 1000)} s, seeds from ${SEED}; ${JSON.stringify({ ...troublemaker?.counts, ...replicas.figures })}`,
       );
