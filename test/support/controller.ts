@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { CONTROLLER_FLAGS } from '../../hack/node-flags.ts';
 
 export interface Controller {
   /** Lines of the log, parsed. */
@@ -65,7 +66,7 @@ export async function startController({
     ...(admission === false ? [] : ['--webhook-port', port]),
     ...args,
   ];
-  const node = preload === undefined ? [] : ['--no-warnings', `--import=${preload}`];
+  const node = [...CONTROLLER_FLAGS, ...(preload === undefined ? [] : ['--no-warnings', `--import=${preload}`])];
   const child = spawn(process.execPath, [...node, 'dist/config-rollout-controller', ...flags], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });

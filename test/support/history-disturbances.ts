@@ -47,6 +47,8 @@ export class Replicas {
   readonly #folder = mkdtempSync(join(tmpdir(), 'config-rollout-clock-'));
   readonly #offset = join(this.#folder, 'offset');
   readonly #running: (Controller | undefined)[] = [undefined, undefined];
+  /** Those that are on their way. */
+  readonly #starting = new Set<Promise<void>>();
   readonly #webhookPort: number | undefined;
   #isEnding = false;
   /** Watches that could not go on where they were. */
@@ -92,11 +94,17 @@ export class Replicas {
 
   async stop(): Promise<void> {
     this.#isEnding = true;
-    await Promise.all(this.#running.map((each) => each?.kill()));
+    await Promise.all([...this.#running.map((each) => each?.kill()), ...this.#starting]);
     rmSync(this.#folder, { recursive: true });
   }
 
   async #fill(seat: number): Promise<void> {
+    const starting = this.#startAt(seat);
+    this.#starting.add(starting);
+    await starting.finally(() => this.#starting.delete(starting));
+  }
+
+  async #startAt(seat: number): Promise<void> {
     const preload = `${repositoryRoot}/test/support/shifted-clock.ts?offset=${encodeURIComponent(this.#offset)}`;
     const admission = seat === 0 && this.#webhookPort !== undefined ? this.#webhookPort : false;
     for (;;) {

@@ -62,7 +62,7 @@ export class Expected {
     for (const [name, workload] of this.workloads) {
       workload.revisions = before.get(name) ?? [];
       this.#revise(name);
-      if (isTorn) workload.mayGain = sources.length - 1;
+      if (isTorn) Object.assign(workload, { mayGain: sources.length - 1, mayLose: sources.length - 1 });
     }
   }
 
