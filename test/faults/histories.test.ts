@@ -104,6 +104,11 @@ async function report(failure: Failure): Promise<string> {
   ].join('\n');
 }
 
+// What is promised of a calm cluster alone, the first of many see.
+function troubleFor(done: number, share: number): Troublemaker | undefined {
+  return done === 0 && namespaces.length < share ? undefined : troublemaker;
+}
+
 describe.each(ADMISSIONS)('random histories, admission: %s', (admission) => {
   const share = Math.ceil(HISTORIES / ADMISSIONS.length);
   test(`${share} of them keep every promise at each rest`, async () => {
@@ -114,9 +119,7 @@ describe.each(ADMISSIONS)('random histories, admission: %s', (admission) => {
     troublemaker = CALM ? undefined : new Troublemaker(replicas, dataDir);
     for (let done = 0; done < share; done += namespaces.length) {
       const here = namespaces.slice(0, share - done);
-      // What is promised of a calm cluster alone, the first of many see.
-      const isCalm = done === 0 && here.length < share;
-      const failures = await runBatch(around, here, SEED + done, isCalm ? undefined : troublemaker, figures);
+      const failures = await runBatch(around, here, SEED + done, troubleFor(done, share), figures);
       say(
         `${figures.histories} histories, ${figures.steps} steps, ${Math.round((performance.now() - start) / 1000)} s, seeds from ${SEED}; ${JSON.stringify({ ...troublemaker?.counts, ...replicas.figures })}`,
       );
