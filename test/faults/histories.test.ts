@@ -15,8 +15,8 @@ import { kubectlPath } from '../../hack/embedded/kubectl.ts';
 import { installComponent } from '../support/components.ts';
 import { type Failure, type Figures, runBatch, shrunk } from '../support/history-batch.ts';
 import { Replicas, Troublemaker } from '../support/history-disturbances.ts';
+import type { Surroundings } from '../support/history-rest.ts';
 import { Observatory, Writes } from '../support/history-view.ts';
-import type { Surroundings } from '../support/history-world.ts';
 import { admin, configMapManifest, deploymentManifest, until } from '../support/scenario.ts';
 
 const HISTORIES = Number(process.env['HISTORIES'] ?? 300);

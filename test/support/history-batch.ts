@@ -2,8 +2,9 @@
 
 import fc from 'fast-check';
 import { disturbances, type Troublemaker } from './history-disturbances.ts';
+import { Broken, type Surroundings } from './history-rest.ts';
 import { type History, history } from './history-steps.ts';
-import { Broken, HistoryWorld, type Surroundings } from './history-world.ts';
+import { HistoryWorld } from './history-world.ts';
 
 /** A history by its seed. */
 export function historyOf(seed: number): History {

@@ -1,7 +1,6 @@
 // One history in a namespace of its own: performs its steps, and waits after each until everything is as it should be, and
 // the controller has nothing more to write.
 
-import type { KubeClient } from '../../controller/kube/client.ts';
 import { Expected } from './history-expected.ts';
 import {
   dataOf,
@@ -16,6 +15,7 @@ import {
 } from './history-objects.ts';
 import { People } from './history-people.ts';
 import { type Bystanders, broken, bystandersIn, keysOf, leftOver } from './history-promises.ts';
+import { type Surroundings, untilRest } from './history-rest.ts';
 import {
   type History,
   type SourceName,
@@ -25,29 +25,12 @@ import {
   type WorkloadName,
   workloadsOf,
 } from './history-steps.ts';
-import type { Observatory, View, Writes } from './history-view.ts';
+import type { View } from './history-view.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: objects of the API, as JSON
 type Json = any;
 
-const CALM_MS = 1000;
 const MOST_EDITS = 4;
-
-/** What all histories of a run share. */
-export interface Surroundings {
-  readonly client: KubeClient;
-  readonly observatory: Observatory;
-  readonly writes: Writes;
-  /** Counts up with each disturbance that begins or ends; 0: nothing has disturbed this run. */
-  readonly disturbances: () => number;
-  /** How long it may take to come to rest: what was rolled too often waits for half a minute. */
-  readonly patienceMs: number;
-}
-
-/** A promise that was broken: what the history was at, and what is wrong. */
-export class Broken extends Error {
-  override readonly name = 'Broken';
-}
 
 export class HistoryWorld {
   readonly #around: Surroundings;
@@ -362,41 +345,7 @@ export class HistoryWorld {
     this.#view = await this.#until(at, (view) => broken(view, this.#expected, this.#bystanders));
     for (const name of this.#expected.workloads.keys()) this.#expected.rested(name, this.#keys(name));
   }
-
-  // The controller of StatefulSets that looked while its cache was behind, after a restart of the API server, looks again only
-  // when something happens to them. For config-rollout nothing has.
-  async #poke(view: View): Promise<void> {
-    const body = { metadata: { annotations: { poked: `${Date.now()}` } } };
-    for (const { metadata } of view.all('StatefulSet')) await this.#people.patch('StatefulSet', metadata.name, body);
-  }
-
-  /** Waits until nothing is wrong, and the controller has written nothing for a while. */
-  async #until(at: string, look: (view: View) => string[]): Promise<View> {
-    const { observatory, writes, patienceMs } = this.#around;
-    let end = performance.now() + patienceMs;
-    let disturbances = this.#around.disturbances();
-    let calm: { readonly since: number; readonly writes: number } | undefined;
-    let isPoked = false;
-    for (;;) {
-      const view = await observatory.look(this.#namespace);
-      const now = performance.now();
-      const wrong = look(view);
-      const count = writes.in(this.#namespace);
-      if (wrong.length > 0) calm = undefined;
-      else if (calm?.writes !== count) calm = { since: now, writes: count };
-      else if (now - calm.since >= CALM_MS) return view;
-      if (this.#around.disturbances() !== disturbances) {
-        disturbances = this.#around.disturbances();
-        end = Math.max(end, now + patienceMs / 2);
-      }
-      if (!isPoked && now > end - patienceMs / 2) {
-        isPoked = true;
-        await this.#poke(view);
-      }
-      if (now > end) {
-        const why = wrong.length > 0 ? wrong : ['the controller writes on and on:', ...writes.latest(this.#namespace)];
-        throw new Broken(`after ${at}: ${why.join('; ')}`);
-      }
-    }
+  #until(at: string, look: (view: View) => string[]): Promise<View> {
+    return untilRest(this.#around, this.#namespace, this.#people, at, look);
   }
 }
