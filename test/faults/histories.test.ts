@@ -8,7 +8,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { type Cluster, down, up } from '../../hack/embedded/cluster.ts';
 import { installRules } from '../../hack/embedded/install.ts';
 import { kubectlPath } from '../../hack/embedded/kubectl.ts';
@@ -58,8 +58,13 @@ beforeAll(async () => {
   for (let i = 0; i < Math.min(AT_ONCE, HISTORIES); i += 1) namespaces.push(await newNamespace());
 });
 
-afterAll(async () => {
+afterEach(async () => {
   await replicas?.stop();
+  replicas = undefined;
+  troublemaker = undefined;
+});
+
+afterAll(async () => {
   around.observatory.close();
   await down(dataDir);
 });
@@ -130,9 +135,6 @@ describe.each(ADMISSIONS)('random histories, admission: %s', (admission) => {
         throw new Error(`${failures.length} failed: ${failures.map(({ seed }) => seed)}\n${await report(first)}`);
     }
     await expectQuiet();
-    await replicas.stop();
-    replicas = undefined;
-    troublemaker = undefined;
   });
 });
 

@@ -19,6 +19,8 @@ export interface ExpectedWorkload {
 
 export class Expected {
   readonly setting: Setting;
+  /** Something happens to controllers, API server and etcd: what comes together may be torn, and old revisions may be lost. */
+  isDisturbed = false;
   /** undefined: the source is deleted. */
   readonly values: { [source in SourceName]?: string | undefined } = {};
   readonly workloads = new Map<WorkloadName, ExpectedWorkload>();
@@ -56,13 +58,15 @@ export class Expected {
   }
 
   /** Sources that changed together: one revision. */
-  editedTogether(sources: readonly SourceName[], value: string, isTorn: boolean): void {
+  editedTogether(sources: readonly SourceName[], value: string): void {
     const before = new Map([...this.workloads].map(([name, { revisions }]) => [name, [...revisions]]));
     for (const source of sources) this.edited(source, value);
     for (const [name, workload] of this.workloads) {
       workload.revisions = before.get(name) ?? [];
       this.#revise(name);
-      if (isTorn) Object.assign(workload, { mayGain: sources.length - 1, mayLose: sources.length - 1 });
+      // Seconds may pass between the two: the watches of two kinds, or two controllers, come back at different times.
+      const torn = this.isDisturbed ? sources.length - 1 : 0;
+      Object.assign(workload, { mayGain: torn, mayLose: torn });
     }
   }
 
@@ -93,7 +97,9 @@ export class Expected {
   /** What is wrong with the revisions that there are. Older servers prune the first made, not the longest unused. */
   compareRevisions(name: WorkloadName, seen: readonly string[]): string | undefined {
     const { revisions, wishes, mayLose, mayGain } = this.workload(name);
-    const least = Math.max(1, Math.min(revisions.length, wishes.limit + 1) - mayLose);
+    // Whoever prunes while its cache is behind counts a raw revision that is gone.
+    const tooMany = this.isDisturbed ? 1 : 0;
+    const least = Math.max(1, Math.min(revisions.length, wishes.limit + 1) - mayLose - tooMany);
     const known = seen.filter((key) => revisions.includes(key));
     const inOrder = revisions.filter((key) => known.includes(key));
     const isRight =

@@ -58,6 +58,7 @@ export class HistoryWorld {
     await this.#rest('the beginning');
     for (const [i, asked] of this.#history.steps.entries()) {
       const step = this.#aimed(asked);
+      this.#expected.isDisturbed = this.#around.disturbances() > 0;
       if (!(await this.#perform(step))) continue;
       this.performed += 1;
       await this.#rest(`step ${i + 1}, ${JSON.stringify(step)}`);
@@ -178,8 +179,7 @@ export class HistoryWorld {
     if (this.#isExhausted()) return false;
     const there = sourcesOf(this.#history.setting).filter((source) => this.#expected.values[source] !== undefined);
     await Promise.all(there.map((source) => this.#patchSource(source, value)));
-    // Seconds may pass between the two: the watches of two kinds, or two controllers, come back at different times.
-    this.#expected.editedTogether(there, value, this.#around.disturbances() > 0);
+    this.#expected.editedTogether(there, value);
     return there.length > 0;
   }
 
