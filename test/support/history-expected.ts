@@ -13,8 +13,8 @@ export interface ExpectedWorkload {
   revisions: string[];
   /** So many of the oldest may be gone besides those that are over the limit: what came between took their place. */
   mayLose: number;
-  /** So many may stand before the newest: contents of moments, when what came together could not stay together. */
-  mayGain: number;
+  /** So many may stand before the newest where something is disturbed: contents of moments, when what came together was torn. */
+  moments: number;
 }
 
 export class Expected {
@@ -41,7 +41,7 @@ export class Expected {
   created(name: WorkloadName): void {
     const pins = Object.fromEntries(usedBy(this.setting, name).map((source) => [source, this.values[source]]));
     const wishes = { image: 'app:1', replicas: 0, paused: false, limit: this.setting.historyLimit };
-    const made = { wishes, pins, rolled: { ...pins }, revisions: [], mayLose: 0, mayGain: 0 };
+    const made = { wishes, pins, rolled: { ...pins }, revisions: [], mayLose: 0, moments: 0 };
     this.workloads.set(name, made);
     this.#revise(name);
   }
@@ -65,8 +65,7 @@ export class Expected {
       workload.revisions = before.get(name) ?? [];
       this.#revise(name);
       // Seconds may pass between the two: the watches of two kinds, or two controllers, come back at different times.
-      const torn = this.isDisturbed ? sources.length - 1 : 0;
-      Object.assign(workload, { mayGain: torn, mayLose: torn });
+      workload.moments = sources.length - 1;
     }
   }
 
@@ -96,10 +95,11 @@ export class Expected {
 
   /** What is wrong with the revisions that there are. Older servers prune the first made, not the longest unused. */
   compareRevisions(name: WorkloadName, seen: readonly string[]): string | undefined {
-    const { revisions, wishes, mayLose, mayGain } = this.workload(name);
+    const { revisions, wishes, mayLose, moments } = this.workload(name);
+    const mayGain = this.isDisturbed ? moments : 0;
     // Whoever prunes while its cache is behind counts a raw revision that is gone.
     const tooMany = this.isDisturbed ? 1 : 0;
-    const least = Math.max(1, Math.min(revisions.length, wishes.limit + 1) - mayLose - tooMany);
+    const least = Math.max(1, Math.min(revisions.length, wishes.limit + 1) - mayLose - mayGain - tooMany);
     const known = seen.filter((key) => revisions.includes(key));
     const inOrder = revisions.filter((key) => known.includes(key));
     const isRight =
@@ -112,7 +112,7 @@ export class Expected {
 
   /** What was seen at rest is what the next step begins with. */
   rested(name: WorkloadName, seen: readonly string[]): void {
-    Object.assign(this.workload(name), { revisions: [...seen], mayLose: 0, mayGain: 0 });
+    Object.assign(this.workload(name), { revisions: [...seen], mayLose: 0, moments: 0 });
   }
 
   // A template that was there before is used again.

@@ -58,7 +58,6 @@ export class HistoryWorld {
     await this.#rest('the beginning');
     for (const [i, asked] of this.#history.steps.entries()) {
       const step = this.#aimed(asked);
-      this.#expected.isDisturbed = this.#around.disturbances() > 0;
       if (!(await this.#perform(step))) continue;
       this.performed += 1;
       await this.#rest(`step ${i + 1}, ${JSON.stringify(step)}`);
@@ -342,7 +341,10 @@ export class HistoryWorld {
   // ---- rest
 
   async #rest(at: string): Promise<void> {
-    this.#view = await this.#until(at, (view) => broken(view, this.#expected, this.#bystanders));
+    this.#view = await this.#until(at, (view) => {
+      this.#expected.isDisturbed = this.#around.disturbances() > 0;
+      return broken(view, this.#expected, this.#bystanders);
+    });
     for (const name of this.#expected.workloads.keys()) this.#expected.rested(name, this.#keys(name));
   }
   #until(at: string, look: (view: View) => string[]): Promise<View> {
