@@ -53,11 +53,12 @@ export async function untilRest(
   }
 }
 
-// The controller of StatefulSets that looked while its cache was behind, after a restart of the API server, looks again only
-// when something happens to them. For config-rollout nothing has.
+// The controllers of these kinds, when they looked while their cache was behind, after a restart of the API server, look again
+// only when something happens to a workload. For config-rollout nothing has.
 async function poke(view: View, people: People): Promise<void> {
   const body = { metadata: { annotations: { poked: `${Date.now()}` } } };
-  for (const { metadata } of view.all('StatefulSet')) await people.patch('StatefulSet', metadata.name, body);
+  for (const kind of ['StatefulSet', 'DaemonSet'] as const)
+    for (const { metadata } of view.all(kind)) await people.patch(kind, metadata.name, body);
 }
 
 /** Lasts longer where something is disturbed meanwhile. */
