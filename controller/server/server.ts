@@ -4,6 +4,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import https from 'node:https';
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { type AdmissionAnswer, type Admit, ALLOWED, keyOf } from '../app/admission.ts';
 import { messageOf } from '../runtime/failure.ts';
 import type { Log } from '../runtime/log.ts';
@@ -32,6 +33,8 @@ const LARGEST_BODY = 16 * 1024 * 1024;
 // API servers keep idle connections for 90 s; ours must not be the first to hang up, just as a request is on its way.
 const KEEP_ALIVE_MS = 120_000;
 const RECEIVE_MS = 10_000;
+// The first request on a new connection may be on its way.
+const FRESH_MS = 500;
 // Left for the answer's way back.
 const MARGIN_MS = 250;
 const DEFAULT_TIMEOUT_MS = 10_000;
@@ -42,6 +45,8 @@ export class AdmissionServer {
   readonly #log: Log;
   readonly #server: https.Server;
   readonly #connections = new Set<Socket>();
+  /** When each had shaken hands, in ms of performance.now(). */
+  readonly #secured = new Map<TLSSocket, number>();
   #isStopping = false;
 
   constructor({ handlers, onAnswer, log }: AdmissionServerOptions) {
@@ -58,6 +63,10 @@ export class AdmissionServer {
     this.#server.on('connection', (socket: Socket) => {
       this.#connections.add(socket);
       socket.once('close', () => this.#connections.delete(socket));
+    });
+    this.#server.on('secureConnection', (socket) => {
+      this.#secured.set(socket, performance.now());
+      socket.once('close', () => this.#secured.delete(socket));
     });
     // Probes of ports, and handshakes of those who do not trust us (yet).
     this.#server.on('tlsClientError', (error) => this.#log('debug', `admission: ${error.message}`));
@@ -87,11 +96,18 @@ export class AdmissionServer {
     await new Promise((resolve) => setTimeout(resolve, delayMs));
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.#server.closeIdleConnections();
+    this.#closeUnused();
     const hangUp = setTimeout(() => {
       for (const connection of this.#connections) connection.destroy();
     }, patienceMs);
     await closed;
     clearTimeout(hangUp);
+  }
+
+  // Go opens connections that it then has no use for, and Node takes one on which nothing was ever asked for busy.
+  #closeUnused(): void {
+    for (const [socket, since] of this.#secured)
+      if (socket.bytesRead === 0 && performance.now() - since > FRESH_MS) socket.destroy();
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -218,6 +218,14 @@ describe('a server that stops', () => {
     expect(await within(1000, server.stop(0))).toBeUndefined();
   });
 
+  test('does not wait for connections that nobody has used', async () => {
+    const socket = tls.connect({ host: '127.0.0.1', port, ca: first.cert });
+    sockets.push(socket.on('error', () => undefined));
+    await once(socket, 'secureConnect');
+    await sleep(600);
+    expect(await within(1000, server.stop(0))).toBeUndefined();
+  });
+
   test('does not wait for ever for who does not ask to the end', async () => {
     const keep = (socket: net.Socket) => sockets.push(socket.on('error', () => undefined));
     const bare = net.connect(port, '127.0.0.1');
