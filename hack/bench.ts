@@ -5,7 +5,7 @@ import { describeMachine, machineText } from './bench/machine.ts';
 import { type Options, parseOptions, usage } from './bench/options.ts';
 import { asJson, asTable, isWrong, type Outcome } from './bench/report.ts';
 import type { Scenario } from './bench/scenario.ts';
-import { SCENARIOS } from './bench/scenarios.ts';
+import { QUICK, SCENARIOS } from './bench/scenarios.ts';
 import { Session } from './bench/session.ts';
 import { messageOf, Problem } from './embedded/problem.ts';
 
@@ -16,8 +16,9 @@ try {
   const options = parseOptions(
     process.argv.slice(2),
     SCENARIOS.map(({ name }) => name),
+    QUICK,
   );
-  if (options.help) console.log(usage(SCENARIOS));
+  if (options.help) console.log(usage(SCENARIOS, QUICK));
   else process.exitCode = await bench(options);
 } catch (error) {
   if (!interrupted.signal.aborted) console.error(`error: ${textOf(error)}`);
@@ -33,7 +34,7 @@ function bench(options: Options): Promise<number> {
   return Session.with(options, progress, interrupted.signal, async (session) => {
     const machine = describeMachine(await session.serverVersion());
     print(`\n${machineText(machine)}\n`);
-    const chosen = SCENARIOS.filter(({ name }) => options.scenarios.length === 0 || options.scenarios.includes(name));
+    const chosen = SCENARIOS.filter(({ name }) => options.scenarios.includes(name));
     const outcomes: Outcome[] = [];
     for (const [index, scenario] of chosen.entries()) {
       const left = chosen.slice(index).reduce((sum, each) => sum + each.lasts(session), 0);

@@ -14,7 +14,7 @@ export interface CandidateOption {
 
 export interface Options {
   readonly candidates: readonly CandidateOption[];
-  /** Names, in the order of the list; empty: all. */
+  /** Names, in the order of the list. */
   readonly scenarios: readonly string[];
   readonly quick: boolean;
   readonly seconds: number;
@@ -38,16 +38,18 @@ const FLAGS = {
   help: { type: 'boolean', short: 'h', default: false },
 } satisfies ParseArgsOptionsConfig;
 
-/** Throws a Problem that says what is wrong, and what would be right. */
-export function parseOptions(args: readonly string[], known: readonly string[]): Options {
+/** `quickOnes` are those of the known that --quick means. Throws a Problem that says what is wrong, and what would be right. */
+export function parseOptions(args: readonly string[], known: readonly string[], quickOnes: readonly string[]): Options {
   const { values, tokens } = parse(args);
   const { scenario, seconds, quick, output, help } = values;
   const unknown = scenario.find((name) => !known.includes(name));
   if (unknown !== undefined) throw new Problem(`--scenario: there is no ${unknown}; there are ${known.join(', ')}.`);
+  const all = quick ? quickOnes : known;
+  const chosen = scenario.length > 0 ? scenario : all;
   if (output !== 'table' && output !== 'json') throw new Problem(`--output: ${output} is neither table nor json.`);
   return {
     candidates: candidatesOf(tokens),
-    scenarios: known.filter((name) => scenario.includes(name)),
+    scenarios: known.filter((name) => chosen.includes(name)),
     quick,
     seconds: whole('seconds', seconds ?? String(quick ? SECONDS.quick : SECONDS.full)),
     output,
@@ -90,14 +92,14 @@ function whole(flag: string, value: string): number {
   return Number(value);
 }
 
-export function usage(scenarios: readonly Pick<Scenario, 'name' | 'about'>[]): string {
+export function usage(scenarios: readonly Pick<Scenario, 'name' | 'about'>[], quickOnes: readonly string[]): string {
   const lines = scenarios.map(({ name, about }) => `  ${name.padEnd(11)} ${about}`);
   return `Measures controllers on a real API server of their own, side by side, and beside the bare requests of a rollout.
 
   make bench                       all of it for config-rollout, as it was built; ARGS='--quick' passes flags on
 
   --scenario NAME      only this one; may be given several times
-  --quick              smaller, all of it in less than two minutes
+  --quick              smaller; unless others are named, only ${quickOnes.join(', ')}: in two minutes
   --seconds N          length of a load (default ${SECONDS.full}, with --quick ${SECONDS.quick})
   --target NAME        ${TARGET_NAMES.join(', ')}: how workloads opt in (default ${OWN.target}); several are
                        measured in turns, in one run, also two builds of the same

@@ -8,4 +8,7 @@ import { loads } from './scenarios/loads.ts';
 import { scale } from './scenarios/scale.ts';
 import { throughput } from './scenarios/throughput.ts';
 
+/** Those that --quick means: of each sort, and on one cluster. */
+export const QUICK: readonly string[] = ['latency', 'fanout', 'throughput', 'S1', 'S6', 'admission'];
+
 export const SCENARIOS: readonly Scenario[] = [latency, fanout, throughput, ...loads, admission, scale];

@@ -4,13 +4,13 @@ import { describe, expect, test } from '@jest/globals';
 import { parseOptions, usage } from '../../hack/bench/options.ts';
 import { Problem } from '../../hack/embedded/problem.ts';
 
-const parse = (...args: string[]) => parseOptions(args, ['latency', 'S1', 'S2']);
+const parse = (...args: string[]) => parseOptions(args, ['latency', 'S1', 'S2'], ['latency', 'S1']);
 
 describe('the benchmark', () => {
   test('measures our own controller, with everything', () => {
     expect(parse()).toMatchObject({
       candidates: [{ name: 'config-rollout', target: 'config-rollout', command: 'dist/config-rollout-controller' }],
-      scenarios: [],
+      scenarios: ['latency', 'S1', 'S2'],
       seconds: 60,
       output: 'table',
     });
@@ -43,6 +43,11 @@ describe('the benchmark', () => {
     expect(candidates.map(({ command }) => command)).toEqual(['dist/config-rollout-controller', './a']);
   });
 
+  test('leaves out what takes long when it is to be quick, unless it is told', () => {
+    expect(parse('--quick').scenarios).toEqual(['latency', 'S1']);
+    expect(parse('--quick', '--scenario', 'S2').scenarios).toEqual(['S2']);
+  });
+
   test('keeps its own order of scenarios', () => {
     expect(parse('--scenario', 'S2', '--scenario', 'latency').scenarios).toEqual(['latency', 'S2']);
   });
@@ -62,6 +67,6 @@ describe('the benchmark', () => {
   });
 
   test('explains each scenario', () => {
-    expect(usage([{ name: 'S1', about: 'a burst' }])).toContain('S1          a burst');
+    expect(usage([{ name: 'S1', about: 'a burst' }], ['S1'])).toContain('S1          a burst');
   });
 });
