@@ -2,7 +2,8 @@
 // controllers, API server and etcd meanwhile, the promises hold at each rest, and in the end nobody writes any more.
 //
 // HISTORIES=10000 npm run -s integration -- test/faults/histories
-// SEED=… HISTORIES=2 repeats one, without admission and with it; CALM=yes: and nothing disturbs it.
+// SEED=… HISTORIES=2 repeats one, without admission and with it.
+// DISTURBED=controllers: API server and etcd run on; DISTURBED=nothing: all does.
 
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +15,7 @@ import { installRules } from '../../hack/embedded/install.ts';
 import { kubectlPath } from '../../hack/embedded/kubectl.ts';
 import { installComponent } from '../support/components.ts';
 import { type Failure, type Figures, runBatch, shrunk } from '../support/history-batch.ts';
-import { Replicas, Troublemaker } from '../support/history-disturbances.ts';
+import { OF_CONTROLLERS, OF_THE_CLUSTER, Replicas, Troublemaker } from '../support/history-disturbances.ts';
 import type { Surroundings } from '../support/history-rest.ts';
 import { Observatory, Writes } from '../support/history-view.ts';
 import { admin, configMapManifest, deploymentManifest, until } from '../support/scenario.ts';
@@ -22,7 +23,7 @@ import { admin, configMapManifest, deploymentManifest, until } from '../support/
 const HISTORIES = Number(process.env['HISTORIES'] ?? 300);
 const SEED = Number(process.env['SEED'] ?? Date.now() % 1_000_000_000);
 const AT_ONCE = Number(process.env['AT_ONCE'] ?? 50);
-const CALM = process.env['CALM'] !== undefined;
+const DISTURBED = process.env['DISTURBED'];
 const ADMISSIONS = [false, true];
 const PATIENCE_MS = 120_000;
 const QUIET_MS = 10_000;
@@ -121,7 +122,8 @@ describe.each(ADMISSIONS)('random histories, admission: %s', (admission) => {
     const start = performance.now();
     replicas = new Replicas(admission ? webhookPort : undefined);
     await replicas.start();
-    troublemaker = CALM ? undefined : new Troublemaker(replicas, dataDir);
+    const kinds = DISTURBED === 'controllers' ? OF_CONTROLLERS : OF_THE_CLUSTER;
+    troublemaker = DISTURBED === 'nothing' ? undefined : new Troublemaker(replicas, dataDir, kinds);
     for (let done = 0; done < share; done += namespaces.length) {
       const here = namespaces.slice(0, share - done);
       const failures = await runBatch(around, here, SEED + done, troubleFor(done, share), figures);

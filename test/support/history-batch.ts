@@ -1,7 +1,7 @@
 // Many random histories side by side, disturbed all at once; and one that failed, alone, made as short as it goes.
 
 import fc from 'fast-check';
-import { disturbances, type Troublemaker } from './history-disturbances.ts';
+import type { Troublemaker } from './history-disturbances.ts';
 import { Broken, type Surroundings } from './history-rest.ts';
 import { type History, history } from './history-steps.ts';
 import { HistoryWorld } from './history-world.ts';
@@ -34,8 +34,7 @@ export async function runBatch(
 ): Promise<Failure[]> {
   const failures: Failure[] = [];
   const isolated = new AbortController();
-  const [schedule = []] = fc.sample(disturbances, { seed: firstSeed, numRuns: 1 });
-  const trouble = troublemaker?.trouble(schedule, isolated.signal);
+  const trouble = troublemaker?.trouble(firstSeed, isolated.signal);
   await Promise.all(
     namespaces.map(async (namespace, i) => {
       const seed = firstSeed + i;
@@ -93,8 +92,7 @@ async function shrunkUnder(
   troublemaker: Troublemaker | undefined,
 ): Promise<string | undefined> {
   const stop = new AbortController();
-  const [schedule = []] = fc.sample(disturbances, { seed, numRuns: 1 });
-  const trouble = troublemaker?.trouble(schedule, stop.signal);
+  const trouble = troublemaker?.trouble(seed, stop.signal);
   const property = fc.asyncProperty(history, async (made) => {
     const message = await live(around, await newNamespace(), made, { histories: 0, steps: 0 });
     if (message !== undefined) throw new Error(message);

@@ -11,9 +11,12 @@ import { repositoryRoot } from '../../hack/embedded/paths.ts';
 import { type Controller, startController } from './controller.ts';
 import { admin } from './scenario.ts';
 
-const KINDS = ['crash', 'failover', 'handover', 'freeze', 'clock', 'restartApiServer', 'compact'] as const;
-export type DisturbanceKind = (typeof KINDS)[number];
-export interface Disturbance {
+/** What happens to config-rollout alone. */
+export const OF_CONTROLLERS = ['crash', 'failover', 'handover', 'freeze', 'clock'] as const;
+/** What also happens to Kubernetes' own controllers, whose caches are behind for half a minute after it. */
+export const OF_THE_CLUSTER = [...OF_CONTROLLERS, 'restartApiServer', 'compact'] as const;
+export type DisturbanceKind = (typeof OF_THE_CLUSTER)[number];
+interface Disturbance {
   readonly do: DisturbanceKind;
   /** How long all has been well before it, in ms. */
   readonly after: number;
@@ -23,14 +26,15 @@ export interface Disturbance {
 
 const HOUR = 3_600_000;
 const MOST = 6;
-export const disturbances: fc.Arbitrary<Disturbance[]> = fc.array(
-  fc.record({
-    do: fc.constantFrom(...KINDS),
+
+function scheduleOf(kinds: readonly DisturbanceKind[], seed: number): readonly Disturbance[] {
+  const disturbance = fc.record({
+    do: fc.constantFrom(...kinds),
     after: fc.integer({ min: 2000, max: 8000 }),
     offset: fc.constantFrom(-HOUR, -30_000, 30_000, HOUR),
-  }),
-  { minLength: MOST, maxLength: MOST },
-);
+  });
+  return fc.sample(disturbance, { seed, numRuns: MOST });
+}
 
 const LEASE_MS = 6000;
 const FLAGS = [
@@ -139,23 +143,26 @@ export class Replicas {
   }
 }
 
-/** Carries out disturbances one after the other, until told to stop. */
+/** Carries out disturbances of some kinds one after the other, until told to stop. */
 export class Troublemaker {
   readonly #replicas: Replicas;
   readonly #dataDir: string;
+  readonly #kinds: readonly DisturbanceKind[];
   readonly counts: Partial<Record<DisturbanceKind, number>> = {};
   /** When each happened, for people. */
   readonly journal: string[] = [];
   /** Counts up at each beginning and each end. */
   marks = 0;
 
-  constructor(replicas: Replicas, dataDir: string) {
+  constructor(replicas: Replicas, dataDir: string, kinds: readonly DisturbanceKind[]) {
     this.#replicas = replicas;
     this.#dataDir = dataDir;
+    this.#kinds = kinds;
   }
 
-  async trouble(schedule: readonly Disturbance[], stop: AbortSignal): Promise<void> {
-    for (const next of schedule) {
+  /** The same ones for the same seed, and as often. */
+  async trouble(seed: number, stop: AbortSignal): Promise<void> {
+    for (const next of scheduleOf(this.#kinds, seed)) {
       await sleep(next.after, undefined, { signal: stop }).catch(() => undefined);
       if (stop.aborted) return;
       this.counts[next.do] = (this.counts[next.do] ?? 0) + 1;
