@@ -215,7 +215,7 @@ export class HistoryWorld {
     workload: name,
     image,
   }: Step & { do: 'apply' | 'applyServerSide' | 'replace' }): Promise<boolean> {
-    if (!this.#hasSources(name) || (how === 'replace' && !this.#isRecorded(name))) return false;
+    if (!this.#hasSources(name) || !this.#isRemembered(name, how)) return false;
     this.#expected.applied(name, image);
     await this.#people[how](workloadManifest(this.#history.setting, name, this.#wishes(name)));
     return true;
@@ -307,14 +307,16 @@ export class HistoryWorld {
     return usedBy(this.#history.setting, name).every((source) => this.#expected.values[source] !== undefined);
   }
 
-  // A replace drops the state label. When the snapshot that bore the record is gone, nothing says any more what was rolled:
-  // also when it goes with the revision that the raw one pushes out, where admission is not at hand.
-  #isRecorded(name: WorkloadName): boolean {
-    const { rolled, revisions, wishes } = this.#expected.workload(name);
-    if (revisions.length > wishes.limit) return false;
-    return usedBy(this.#history.setting, name).every((source) =>
-      revisions.some((key) => key.includes(`${source}=${rolled[source]}`)),
-    );
+  // Where admission is not at hand, raw names push a revision out of a full history: it may be the one that says where a
+  // workload stands that is undone. And a replace drops the state label: when the snapshot that bore the record goes with such
+  // a revision, or is gone, nothing says any more what was rolled.
+  #isRemembered(name: WorkloadName, how: 'apply' | 'applyServerSide' | 'replace'): boolean {
+    const { rolled, pins, revisions, wishes } = this.#expected.workload(name);
+    const used = usedBy(this.#history.setting, name);
+    const isUndone = used.some((source) => pins[source] !== rolled[source]);
+    if (revisions.length > wishes.limit) return how !== 'replace' && !isUndone;
+    const isRecorded = used.every((source) => revisions.some((key) => key.includes(`${source}=${rolled[source]}`)));
+    return how !== 'replace' || isRecorded;
   }
 
   #standing(name: WorkloadName) {
