@@ -2,7 +2,7 @@
 // and are thrown on, for the worker loop to try again.
 
 import { REASONS, type Reason } from '../core/names.ts';
-import { freshPacing, type Pacing, pendingSince, takeToken, throttleMs } from '../core/pacing.ts';
+import { freshPacing, notAhead, type Pacing, pendingSince, takeToken, throttleMs } from '../core/pacing.ts';
 import { planSnapshot } from '../core/plan-snapshot.ts';
 import { planSource, type SourceObservation } from '../core/plan-source.ts';
 import { planStatus } from '../core/plan-status.ts';
@@ -84,7 +84,7 @@ export class Reconciler {
     const observed = await this.#observer.workload(key);
     if (observed === undefined || observed.sources.length === 0) return IDLE;
     const { workload, now, sources } = observed;
-    const pacing = this.#pacing.get(workload.uid) ?? freshPacing(now);
+    const pacing = notAhead(this.#pacing.get(workload.uid) ?? freshPacing(now), now);
     const { settleMs, admission } = this.#settings;
     const plan = await this.#carryOut(`workload ${key}`, refOf(workload), () =>
       planWorkload({ ...observed, pacing, settleMs, admission }),

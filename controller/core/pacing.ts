@@ -39,6 +39,18 @@ export function freshPacing(now: number): Pacing {
   };
 }
 
+/** Where the clock was set back, what was noted at a time that is still to come is taken for noted now. */
+export function notAhead(pacing: Pacing, now: number): Pacing {
+  const past = (time: number | undefined) => time && Math.min(time, now);
+  return {
+    ...pacing,
+    bucket: { ...pacing.bucket, at: Math.min(pacing.bucket.at, now) },
+    pendingSince: past(pacing.pendingSince),
+    heldSince: past(pacing.heldSince),
+    rolledAt: past(pacing.rolledAt),
+  };
+}
+
 /** Since when a rollout waits for its sources to settle; one that was held only begins to, once it is held no more. */
 export function pendingSince({ heldSince, pendingSince: since }: Pacing): number | undefined {
   return heldSince === undefined ? since : undefined;

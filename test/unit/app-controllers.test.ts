@@ -152,6 +152,19 @@ describe('a change', () => {
     });
   });
 
+  test('rolls out when the clock is set back while it settles', async () => {
+    const shop = aShop();
+    await atWork(shop, async () => {
+      await rest(shop);
+      await perform(shop, { do: 'edit', source: 'foo', value: 'b' });
+      shop.cluster.deliver();
+      await jest.advanceTimersByTimeAsync(500);
+      jest.setSystemTime(Date.now() - 3_600_000);
+      await jest.advanceTimersByTimeAsync(11_000);
+      for (const name of WORKLOADS) expect(shop.cluster.mounts(name)).toEqual(shop.currentMounts(name));
+    });
+  });
+
   test('of two sources within the settle time is one revision of the workload that has both', async () => {
     const shop = aShop();
     await atWork(shop, async () => {
