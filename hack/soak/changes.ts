@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { ApiError } from '../../controller/kube/api-error.ts';
 import type { KubeClient } from '../../controller/kube/client.ts';
 import { kubectlEnvironment } from '../embedded/kubectl.ts';
-import { type KindInSoak, ROLLOUT, ROLLOUT_CRD, type Target } from './fleet.ts';
+import { DEPLOYMENT, type KindInSoak, ROLLOUT, ROLLOUT_CRD, type Target, type Templated } from './fleet.ts';
 import { pick, type Random } from './random.ts';
 
 export interface Place {
@@ -108,6 +108,7 @@ async function undo(place: Place, target: Target): Promise<Change | undefined> {
   const { before } = target;
   // Before its own controller has seen the last change, kubectl would go one revision too far back.
   if (!target.is.canUndo || before === undefined || !(await isObserved(place, target))) return edit(place, target);
+  if (target.is === DEPLOYMENT && !(await isNext(place, target, before))) return edit(place, target);
   // Undoing that would be no change of the source: whatever comes next is counted from here.
   target.before = undefined;
   target.expected = before;
@@ -120,6 +121,20 @@ async function isObserved(place: Place, target: Target): Promise<boolean> {
   const path = `${collection(place, target.is)}/${target.name}`;
   const { metadata, status } = await place.client.request<Observable>('GET', path);
   return status.observedGeneration === metadata.generation;
+}
+
+// Old servers prune the ReplicaSet that was made first, also when it is the one that was used again just before.
+async function isNext(place: Place, { name }: Target, pin: string): Promise<boolean> {
+  const path = `/apis/apps/v1/namespaces/${place.namespace}/replicasets`;
+  const query = { labelSelector: `app=${name}` };
+  const { items } = await place.client.request<{ items: readonly ReplicaSet[] }>('GET', path, { query });
+  const numberOf = ({ metadata }: ReplicaSet) => Number(metadata.annotations['deployment.kubernetes.io/revision']);
+  const [, previous] = items.toSorted((a, b) => numberOf(b) - numberOf(a));
+  return previous?.spec.template.spec.volumes[0]?.configMap.name === pin;
+}
+
+interface ReplicaSet extends Templated {
+  readonly metadata: { readonly annotations: Readonly<Record<string, string>> };
 }
 
 interface Observable {

@@ -68,6 +68,15 @@ export const ROLLOUT_CRD = {
   },
 };
 
+/** What names the source's snapshot: a workload, or a revision of it. */
+export interface Templated {
+  readonly spec: {
+    readonly template: {
+      readonly spec: { readonly volumes: readonly { readonly configMap: { readonly name: string } }[] };
+    };
+  };
+}
+
 /** One workload and its source, both of the same name. */
 export class Target {
   readonly is: KindInSoak;

@@ -3,15 +3,10 @@
 import { Reflector } from '../../controller/runtime/reflector.ts';
 import { Store, type Stored } from '../../controller/runtime/store.ts';
 import { collection, type Place } from './changes.ts';
-import type { Target } from './fleet.ts';
+import type { Target, Templated } from './fleet.ts';
 
-interface Workload {
+interface Workload extends Templated {
   readonly metadata: Stored;
-  readonly spec: {
-    readonly template: {
-      readonly spec: { readonly volumes: readonly { readonly configMap: { readonly name: string } }[] };
-    };
-  };
 }
 
 /** Tells what the templates of these workloads name, now and at each change. Resolves when all were listed. */
