@@ -46,7 +46,8 @@ export function planSnapshot(observed: SnapshotObservation): Plan {
   if (snapshot.deleting) return NOTHING;
   const age = now - snapshot.createdAt;
   if (isUnused(observed)) {
-    if (age < graceMs) return { actions: [], requeueAfterMs: graceMs - age };
+    // A clock that was set back, by an hour, may be right again in a minute.
+    if (age < graceMs) return { actions: [], requeueAfterMs: Math.min(graceMs, graceMs - age) };
     return {
       actions: [
         {
@@ -65,7 +66,8 @@ export function planSnapshot(observed: SnapshotObservation): Plan {
   const actions = byHand(observed);
   if (owners === undefined) {
     if (Object.keys(records).length === 0) return { actions };
-    if (awaitsRevision(observed, records) && age < REVISION_WAIT_MS)
+    // Where the clocks differ, better too soon than never.
+    if (awaitsRevision(observed, records) && age >= 0 && age < REVISION_WAIT_MS)
       return { actions, requeueAfterMs: REVISION_WAIT_MS - age };
   }
   const annotations = Object.fromEntries(

@@ -207,6 +207,8 @@ describe('the record of a rollout', () => {
     const snapshot = aSnapshot({ owners: [ownedBy(user)] });
     const observed = { snapshot, users: [user], optedIn: [user] };
     expect(plan({ ...observed, now: NOON + 2000 })).toEqual({ actions: [], requeueAfterMs: 3000 });
+    // Not by a clock that was set back.
+    expect(plan({ ...observed, now: NOON - 3_600_000 }).actions).toMatchObject([{ type: 'PatchMetadata' }]);
     expect(written({ ...observed, now: NOON + 5000 })).toEqual({ annotations: { [RECORD(user.uid)]: '3' } });
   });
 });
@@ -230,6 +232,8 @@ describe('a snapshot that nobody needs', () => {
 
   test('waits for the grace time', () => {
     expect(plan({ now: NOON + 10_000 })).toEqual({ actions: [], requeueAfterMs: GRACE - 10_000 });
+    // By a clock that was set back, no longer.
+    expect(plan({ now: NOON - 3_600_000 })).toEqual({ actions: [], requeueAfterMs: GRACE });
     expect(plan({ now: NOON + GRACE }).actions).toHaveLength(1);
   });
 
