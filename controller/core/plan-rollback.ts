@@ -3,8 +3,8 @@
 import type { Operation } from 'fast-json-patch';
 import type { Action } from './actions.ts';
 import { type Pins, pinKey, pinOf, referencesTo, revisionsSinceRoll, rolledHash, type SourceView } from './decide.ts';
+import { currentOf } from './history.ts';
 import { AFTER_REVISION_LABEL, FAILED_ROLLOUT_LABEL, REASONS } from './names.ts';
-import type { Pacing } from './pacing.ts';
 import { causeToWrite, marking, pinnedTo, repointing } from './pin-operations.ts';
 import type { Policy } from './policy.ts';
 import { display, mention, type Revision, refOf, type Workload } from './types.ts';
@@ -16,7 +16,6 @@ interface FailedObservation {
   readonly revisions: readonly Revision[];
   readonly pins: Pins;
   readonly policy: Policy;
-  readonly pacing: Pick<Pacing, 'rolledAt'>;
 }
 
 /** True when the last rollout failed, and was taken back. */
@@ -25,11 +24,12 @@ export function wasTakenBack({ labels }: Workload): boolean {
   return failed !== undefined && failed === labels[AFTER_REVISION_LABEL];
 }
 
-/** True when pods missed a deadline that began after `since`, in milliseconds since the epoch. */
-export function missedDeadline({ progress }: Workload, since: number): boolean {
-  // The Deployment controller leaves an older verdict there for a moment when a ReplicaSet is used again. Its times are of
-  // whole seconds.
-  return progress.state === 'Failed' && (progress.failedAt ?? 0) > Math.floor(since / 1000) * 1000;
+/** True when the pods of the template that stands missed their deadline. */
+export function missedDeadline(workload: Workload, revisions: readonly Revision[]): boolean {
+  const { state, failedRevision } = workload.progress;
+  if (state !== 'Failed') return false;
+  // The Deployment controller leaves an older verdict there for a moment when a ReplicaSet is used again.
+  return failedRevision === undefined || failedRevision === currentOf(workload, revisions)?.name;
 }
 
 /** Nothing, unless the last rollout was of config, by us, has failed, and the policy wants it taken back. */
@@ -66,10 +66,9 @@ export function planRollback(observed: FailedObservation): Action[] {
 }
 
 // An image that a person sets later, and that fails, is none of ours; nor is a rollout that was done.
-function hasFailed({ workload, revisions, policy: { lastRollout }, pacing }: FailedObservation): boolean {
+function hasFailed({ workload, revisions, policy: { lastRollout } }: FailedObservation): boolean {
   if (lastRollout === undefined || lastRollout.outcome === 'Complete') return false;
-  const since = Math.max(Date.parse(lastRollout.time), pacing.rolledAt ?? 0);
-  return missedDeadline(workload, since) && revisionsSinceRoll(workload, revisions).length <= 1;
+  return missedDeadline(workload, revisions) && revisionsSinceRoll(workload, revisions).length <= 1;
 }
 
 // None where the status has not seen the last rollout yet, or somebody has gone elsewhere since.

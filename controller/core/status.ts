@@ -144,8 +144,7 @@ function rolledIn({ sources }: LastRollout, { kind, name }: SourceView): boolean
 }
 
 function outcomeOf(observed: StatusObservation, rollout: LastRollout): LastRollout['outcome'] {
-  const { workload, pins } = observed;
-  const { outcome, time } = rollout;
+  const { workload, pins, revisions } = observed;
   const rolled = mountedSources(observed).filter((source) => rolledIn(rollout, source));
   const wentBack = rolled.some((source) =>
     referencesTo(workload.references, source, pins).some(
@@ -154,8 +153,8 @@ function outcomeOf(observed: StatusObservation, rollout: LastRollout): LastRollo
   );
   if (wentBack) return 'RolledBack';
   // Done is done: a workload that is scaled up, or whose pods fail later, rolls out no config.
-  if (outcome === 'Complete' || workload.progress.state === 'Complete') return 'Complete';
-  return missedDeadline(workload, Date.parse(time)) ? 'Failed' : 'Progressing';
+  if (rollout.outcome === 'Complete' || workload.progress.state === 'Complete') return 'Complete';
+  return missedDeadline(workload, revisions) ? 'Failed' : 'Progressing';
 }
 
 // On the workload until its revision carries it.

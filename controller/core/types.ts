@@ -81,8 +81,8 @@ export interface Claim {
 /** How far a workload's pods are with its template, as `kubectl rollout status` judges it. */
 export interface Progress {
   readonly state: 'Complete' | 'Progressing' | 'Failed';
-  /** Since when it is Failed, by the clock of the cluster; milliseconds since the epoch, to the second. */
-  readonly failedAt?: number | undefined;
+  /** The name of the revision that Failed; undefined: of which one is not said. */
+  readonly failedRevision?: string | undefined;
   /** Pods that run the template, of all that are wanted. */
   readonly updated: number;
   readonly desired: number;

@@ -28,5 +28,5 @@ function progress(raw: RawObject): Progress {
   const { replicas = 0, updatedReplicas = 0, availableReplicas = 0 } = raw.status ?? {};
   const desired = raw.spec?.replicas ?? 1;
   const isThrough = updatedReplicas >= desired && replicas <= updatedReplicas && availableReplicas >= updatedReplicas;
-  return progressOf(raw, { isThrough, failedAt: deadlineMissed(raw), updated: updatedReplicas, desired });
+  return progressOf(raw, { isThrough, missed: deadlineMissed(raw), updated: updatedReplicas, desired });
 }

@@ -3,21 +3,30 @@
 import type { Progress } from '../core/types.ts';
 import { isObserved, type RawObject } from './raw.ts';
 
-/** `failedAt`: since when a deadline is missed, where one is. A status of a spec that is gone says nothing. */
-export function progressOf(
-  raw: RawObject,
-  { isThrough, failedAt, updated, desired }: Omit<Progress, 'state'> & { readonly isThrough: boolean },
-): Progress {
+interface Missed {
+  readonly revision: string | undefined;
+}
+
+interface Pods extends Pick<Progress, 'updated' | 'desired'> {
+  readonly isThrough: boolean;
+  readonly missed?: Missed | undefined;
+}
+
+/** `missed`: a deadline, by which revision, where one is. A status of a spec that is gone says nothing. */
+export function progressOf(raw: RawObject, { isThrough, missed, updated, desired }: Pods): Progress {
   const counts = { updated, desired };
   if (!isObserved(raw)) return { state: 'Progressing', ...counts };
-  if (failedAt !== undefined) return { state: 'Failed', failedAt, ...counts };
+  if (missed) return { state: 'Failed', failedRevision: missed.revision, ...counts };
   return { state: isThrough ? 'Complete' : 'Progressing', ...counts };
 }
 
-/** Since when a rollout has made no progress within its progressDeadlineSeconds: Deployments and Argo Rollouts say so alike. */
-export function deadlineMissed({ status }: RawObject): number | undefined {
+/**
+ * Which revision made no progress within progressDeadlineSeconds; undefined: none is said to. Deployments and Argo Rollouts say
+ * so alike. (syncRolloutStatus in pkg/controller/deployment/progress.go.)
+ */
+export function deadlineMissed({ status }: RawObject): Missed | undefined {
   const missed = status?.conditions?.find(
     ({ type, reason }) => type === 'Progressing' && reason === 'ProgressDeadlineExceeded',
   );
-  return missed && (Date.parse(missed.lastTransitionTime ?? '') || 0);
+  return missed && { revision: /^ReplicaSet "([^"]+)"/.exec(missed.message ?? '')?.[1] };
 }

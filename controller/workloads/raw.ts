@@ -58,7 +58,7 @@ export interface RawObject {
     readonly conditions?: readonly {
       readonly type: string;
       readonly reason?: string;
-      readonly lastTransitionTime?: string;
+      readonly message?: string;
     }[];
   };
 }

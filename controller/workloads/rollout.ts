@@ -34,5 +34,5 @@ function progress(raw: RawObject): Progress {
   const desired = raw.spec?.replicas ?? 1;
   const isAllUpdated = Math.min(updatedReplicas, availableReplicas) >= desired;
   const isThrough = phase === undefined ? isAllUpdated : phase === 'Healthy';
-  return progressOf(raw, { isThrough, failedAt: deadlineMissed(raw), updated: updatedReplicas, desired });
+  return progressOf(raw, { isThrough, missed: deadlineMissed(raw), updated: updatedReplicas, desired });
 }

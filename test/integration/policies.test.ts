@@ -42,6 +42,9 @@ function ready(scenario: Scenario, reason: string): Promise<Json> {
 const say = (scenario: Scenario, spec: object) =>
   scenario.kubectl('patch', 'configrollout', 'deployment-bar', '--type=merge', '-p', JSON.stringify({ spec }));
 
+const missesDeadline = async (scenario: Scenario): Promise<boolean> =>
+  (await scenario.deployment()).status.conditions.some(({ reason }: Json) => reason === 'ProgressDeadlineExceeded');
+
 describe('a ConfigRollout', () => {
   test('is made for a workload that is opted in, owned by it, and shows how it stands', async () => {
     const scenario = await adopted('policy-made');
@@ -204,9 +207,7 @@ describe('onFailure: Rollback', () => {
     });
     await scenario.apply(quota);
     await scenario.kubectl('set', 'image', 'deployment/bar', 'app=app:broken');
-    await until('the image misses its deadline', async () =>
-      (await scenario.deployment()).status.conditions.some(({ reason }: Json) => reason === 'ProgressDeadlineExceeded'),
-    );
+    await until('the image misses its deadline', () => missesDeadline(scenario));
     await scenario.quiet();
     expect(mountedBy(await scenario.deployment())).toBe(pin);
     expect(await scenario.events('ConfigRolledBack')).toEqual([]);
@@ -221,6 +222,19 @@ describe('onFailure: Rollback', () => {
     expect(status.lastRollout.outcome).toBe('Failed');
     await scenario.quiet();
     expect(await scenario.events('ConfigRolledBack')).toEqual([]);
+  });
+
+  test('shows what failed while no controller was there', async () => {
+    const scenario = await adopted('policy-away', { progressDeadlineSeconds: 2 });
+    await ready(scenario, 'Current');
+    const pin = mountedBy(await scenario.deployment());
+    await scenario.apply(quota);
+    await scenario.edit(V2);
+    await until('it rolls', async () => mountedBy(await scenario.deployment()) !== pin);
+    await controller.stop();
+    await until('it misses its deadline', () => missesDeadline(scenario));
+    controller = await startController();
+    await ready(scenario, 'RolloutFailed');
   });
 });
 

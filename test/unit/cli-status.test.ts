@@ -30,9 +30,16 @@ const linesOf = (text: string) => text.trimEnd().split('\n');
 
 const COMPLETE = { observedGeneration: 3, replicas: 2, updatedReplicas: 2, availableReplicas: 2 };
 const MOVING = { observedGeneration: 3, replicas: 3, updatedReplicas: 1, availableReplicas: 2 };
-const failing = (since: string): Json => ({
+const failing = (revision: string): Json => ({
   ...MOVING,
-  conditions: [{ type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded', lastTransitionTime: since }],
+  conditions: [
+    {
+      type: 'Progressing',
+      status: 'False',
+      reason: 'ProgressDeadlineExceeded',
+      message: `ReplicaSet "${revision}" has timed out progressing.`,
+    },
+  ],
 });
 
 /** The source, both snapshots, and revisions 6 and 7 of `bar`, that mounts `names` and was last rolled to `to`. */
@@ -71,13 +78,12 @@ describe('the state of a workload', () => {
     ],
     [
       'Failed',
-      world([FOO2], [FOO2], failing(daysAgo(0))),
+      world([FOO2], [FOO2], failing('bar-7')),
       '✘ Failed   0/1   7   1/2   configmap/foo: no progress within the deadline',
     ],
-    // The verdict is about an older rollout than the newest revision, that is two days old.
     [
       'Progressing, with a verdict of the rollout before',
-      world([FOO2], [FOO2], failing(daysAgo(2))),
+      world([FOO2], [FOO2], failing('bar-6')),
       '◌ Progressing   1/1   7   1/2   pods are being replaced',
     ],
     [
@@ -120,7 +126,7 @@ describe('the state of a workload', () => {
   });
 
   test('takes a rollout that the ConfigRollout says is complete for complete, whatever its pods do later', async () => {
-    const cluster = world([FOO2], [FOO2], failing(daysAgo(0)));
+    const cluster = world([FOO2], [FOO2], failing('bar-7'));
     const to = hashIn(FOO2);
     const lastRollout = {
       time: daysAgo(1),
@@ -480,7 +486,7 @@ describe('a watch', () => {
   });
 
   test('waits for the pods of an undo', async () => {
-    const verdictBefore = failing(daysAgo(0));
+    const verdictBefore = failing('bar-7');
     const looks = [world([FOO1], [FOO2], verdictBefore), world([FOO1], [FOO2], MOVING), world([FOO1], [FOO2])];
     expect(await watch(looks.map((cluster) => () => seen(cluster)))).toMatchObject({ end: 'RolledBack', now: 3000 });
   });
@@ -503,12 +509,12 @@ describe('a watch', () => {
   });
 
   test('exits with 1 when a rollout failed, and with 0 otherwise', async () => {
-    const failed = await status(world([FOO2], [FOO2], failing(daysAgo(0))), 'deploy/bar');
+    const failed = await status(world([FOO2], [FOO2], failing('bar-7')), 'deploy/bar');
     expect(failed.code).toBe(1);
     expect(failed.out).toMatch(/✘ Failed/);
     expect((await status(world([FOO1], [FOO2]), 'deploy/bar')).code).toBe(0);
     expect((await status(world([FOO1], [FOO2], COMPLETE, { labels: failedLabels }), 'deploy/bar')).code).toBe(1);
-    expect((await status(world([FOO2], [FOO2], failing(daysAgo(0))))).code).toBe(0);
+    expect((await status(world([FOO2], [FOO2], failing('bar-7')))).code).toBe(0);
   });
 
   test('looks twice before it says that a snapshot is missing: lists are not of one moment', async () => {

@@ -23,7 +23,7 @@ const MISSED = { type: 'Progressing', status: 'False', reason: 'ProgressDeadline
 const at = (ms: number) => new Date(ms).toISOString();
 
 /** Content H2 was rolled out at noon, after revision 1, which ran H1; ten minutes later the deadline is missed. */
-function raw({ labels = {}, mounts = [FOO2], failedAt = NOON + 600_000, observedGeneration = 3 } = {}) {
+function raw({ labels = {}, mounts = [FOO2], failedRevision = 'web-rs2', observedGeneration = 3 } = {}) {
   return {
     ...aDeployment({
       metadata: {
@@ -36,7 +36,10 @@ function raw({ labels = {}, mounts = [FOO2], failedAt = NOON + 600_000, observed
       },
       template: aTemplate(mounts),
     }),
-    status: { observedGeneration, conditions: [{ ...MISSED, lastTransitionTime: at(failedAt) }] },
+    status: {
+      observedGeneration,
+      conditions: [{ ...MISSED, message: `ReplicaSet "${failedRevision}" has timed out progressing.` }],
+    },
   };
 }
 
@@ -53,7 +56,6 @@ const failed = (overrides: object = {}, deployment = raw()) => ({
   revisions: [1, 2].map(revision),
   pins: pinsOf(['foo', H1], ['foo', H2]),
   policy: POLICY,
-  pacing: { rolledAt: undefined },
   ...overrides,
 });
 
@@ -82,17 +84,16 @@ describe('a rollout that missed its deadline', () => {
   test('goes back again after the next change of the source', () => {
     const labels = { 'configrollout.dev/failed-rollout': '1', 'configrollout.dev/after-revision': '3' };
     const revisions = [aRevision({ mounts: [FOO1], number: 3 }), aRevision({ mounts: [FOO2], number: 4 })];
-    expect(planRollback(failed({ revisions }, raw({ labels })))).toHaveLength(2);
+    expect(planRollback(failed({ revisions }, raw({ labels, failedRevision: 'web-rs4' })))).toHaveLength(2);
   });
 
   test.each([
     ['the policy keeps it', failed({ policy: { ...POLICY, rollsBack: false } })],
     ['rollouts are paused', failed({ policy: { ...POLICY, paused: true } })],
-    ['the verdict is about the rollout before', failed({}, raw({ failedAt: NOON }))],
+    ['the verdict is about the rollout before', failed({}, raw({ failedRevision: 'web-rs1' }))],
     ['the verdict is about an older template', failed({}, raw({ observedGeneration: 2 }))],
     ['nobody saw it roll', failed({ policy: { ...POLICY, lastRollout: undefined } })],
     ['the status speaks of a rollout before', failed({ policy: { ...POLICY, seen: { 'ConfigMap/foo': H1 } } })],
-    ['this process rolled it after the verdict', failed({ pacing: { rolledAt: NOON + 600_500 } })],
     ['the rollout was done', failed({ policy: { ...POLICY, lastRollout: { ...LAST, outcome: 'Complete' } } })],
     ['a person has set another image since', failed({ revisions: [1, 2, 3].map(revision) })],
     [
@@ -107,7 +108,7 @@ describe('a rollout that missed its deadline', () => {
 
   test.each([
     ['no revision before it is left', { revisions: [aRevision({ mounts: [FOO2], number: 2 })] }],
-    ['the one before ran raw', { revisions: [aRevision({ mounts: ['foo'], number: 1 })] }],
+    ['the one before ran raw', { revisions: [aRevision({ mounts: ['foo'], number: 1 }), revision(2)] }],
     ['its snapshot is gone', { pins: pinsOf(['foo', H1, 'gone'], ['foo', H2]) }],
   ])('cannot go back where %s, and an Event says so once', (_, overrides) => {
     expect(planRollback(failed(overrides))).toEqual([

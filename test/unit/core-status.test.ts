@@ -11,7 +11,7 @@ const FOO2 = pinned('foo', H2);
 const PINS = pinsOf(['foo', H1], ['foo', H2], ['bar', H1]);
 const COMPLETE: Progress = { state: 'Complete', updated: 3, desired: 3 };
 const ROLLING: Progress = { state: 'Progressing', updated: 1, desired: 3 };
-const missed = (at: number): Progress => ({ state: 'Failed', failedAt: at, updated: 1, desired: 3 });
+const missed = (failedRevision: string): Progress => ({ state: 'Failed', failedRevision, updated: 1, desired: 3 });
 
 const observe = (overrides: Partial<StatusObservation> = {}): StatusObservation => ({
   workload: aWorkload({ mounts: [FOO2], rolled: { foo: H2 }, progress: COMPLETE }),
@@ -86,7 +86,7 @@ describe('a status', () => {
   test('of one that missed its deadline, and of one that was taken back for it', () => {
     const before = statusOf(observe({ workload: running({ progress: ROLLING }) }));
     const failed = statusOf(
-      observe({ before, workload: running({ progress: missed(NOON + 60_000) }), now: NOON + 61_000 }),
+      observe({ before, workload: running({ progress: missed('web-rs2') }), now: NOON + 61_000 }),
     );
     expect(failed.sources?.[0]?.state).toBe('Failed');
     expect(failed.lastRollout?.outcome).toBe('Failed');
@@ -108,13 +108,21 @@ describe('a status', () => {
 
   test('is not failed by the verdict on a rollout before', () => {
     const before = statusOf(observe({ workload: running({ progress: ROLLING }) }));
-    const workload = running({ progress: missed(NOON - 5000) });
+    const workload = running({ progress: missed('web-rs1') });
     expect(statusOf(observe({ before, workload })).lastRollout?.outcome).toBe('Progressing');
+  });
+
+  test('is failed though nobody looked before the deadline passed', () => {
+    const before = statusOf(
+      observe({ workload: running({ mounts: [FOO1], rolled: { foo: H1 } }), sources: [aSource({ hash: H1 })] }),
+    );
+    const workload = running({ progress: missed('web-rs2') });
+    expect(statusOf(observe({ before, workload, now: NOON + 3_600_000 })).lastRollout?.outcome).toBe('Failed');
   });
 
   test('of a rollout that is done stays so when the workload is scaled up, or its pods fail later', () => {
     const before = statusOf(observe());
-    for (const progress of [ROLLING, missed(NOON + 60_000)]) {
+    for (const progress of [ROLLING, missed('web-rs2')]) {
       expect(statusOf(observe({ before, workload: running({ progress }), now: NOON + 90_000 }))).toEqual(before);
     }
   });
@@ -158,8 +166,9 @@ describe('a status', () => {
     expect(before.lastRollout?.outcome).toBe('RolledBack');
     const rolling = statusOf(observe({ pins, sources, before, workload: workload(H2, ROLLING), now: NOON + 60_000 }));
     expect(reasons(rolling)).toMatchObject({ Ready: 'False Progressing', Progressing: 'True RollingOut' });
-    const failed = workload(H2, missed(NOON + 120_000));
-    const after = statusOf(observe({ pins, sources, before: rolling, workload: failed, now: NOON + 121_000 }));
+    const failed = workload(H2, missed('web-rs2'));
+    const revisions = [aRevision({ mounts: [FOO1, pinned('bar', H2)], number: 2 })];
+    const after = statusOf(observe({ pins, sources, revisions, before: rolling, workload: failed }));
     expect(reasons(after)).toMatchObject({ Ready: 'False RolloutFailed', Degraded: 'True RolloutFailed' });
     expect(after.sources?.map(({ state }) => state)).toEqual(['Failed', 'RolledBack']);
   });
