@@ -1,4 +1,4 @@
-// reconcile = observe → plan → apply, for each of the three concerns. Failures become an Event where a person has to act,
+// reconcile = observe → plan → apply, for each of the four concerns. Failures become an Event where a person has to act,
 // and are thrown on, for the worker loop to try again.
 
 import { REASONS, type Reason } from '../core/names.ts';
@@ -84,7 +84,7 @@ export class Reconciler {
     const observed = await this.#observer.workload(key);
     if (observed === undefined || observed.sources.length === 0) return IDLE;
     const { workload, now, sources } = observed;
-    const pacing = notAhead(this.#pacing.get(workload.uid) ?? freshPacing(now), now);
+    const pacing = this.#pacingOf(workload, now) ?? freshPacing(now);
     const { settleMs, admission } = this.#settings;
     const plan = await this.#carryOut(`workload ${key}`, refOf(workload), () =>
       planWorkload({ ...observed, pacing, settleMs, admission }),
@@ -122,12 +122,17 @@ export class Reconciler {
   }
 
   readonly #isSlowed = (workload: Workload, now: number): boolean => {
-    const pacing = this.#pacing.get(workload.uid);
+    const pacing = this.#pacingOf(workload, now);
     if (pacing === undefined || pacing.awaitsSnapshot) return false;
     const waited = now - (pacing.pendingSince ?? now);
     const { heldSince, bucket } = pacing;
     return heldSince !== undefined || throttleMs(bucket, now) > 0 || waited > this.#settings.settleMs;
   };
+
+  #pacingOf({ uid }: Workload, now: number): Pacing | undefined {
+    const known = this.#pacing.get(uid);
+    return known && notAhead(known, now);
+  }
 
   /** Forgets what was remembered of a workload that is gone. */
   forget(workload: Workload): void {

@@ -10,6 +10,11 @@ export interface ReflectorTimings {
   readonly maximumWatchSeconds: number;
   /** A watch that was silent for its whole life and this much longer is taken for dead, in ms. */
   readonly watchdogGraceMs: number;
+  /**
+   * After a bookmark a silence of this length is that of a connection that is gone, in ms: API servers send one a minute
+   * (bookmarkFrequency in k8s.io/apiserver/pkg/storage/cacher).
+   */
+  readonly bookmarkSilenceMs: number;
   /** A watch without events that lived this long counts as healthy, in ms. */
   readonly healthyAfterMs: number;
   readonly backoff: BackoffOptions;
@@ -24,6 +29,7 @@ export const DEFAULT_TIMINGS: ReflectorTimings = {
   minimumWatchSeconds: 300,
   maximumWatchSeconds: 600,
   watchdogGraceMs: 30_000,
+  bookmarkSilenceMs: 150_000,
   healthyAfterMs: 1_000,
   backoff: { minimumMs: 800, maximumMs: 30_000 },
   absentMs: 10_000,

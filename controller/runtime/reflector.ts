@@ -121,11 +121,11 @@ export class Reflector<T extends Stored> {
   }
 
   async #watch(resourceVersion: string, signal: AbortSignal): Promise<void> {
-    const { minimumWatchSeconds, maximumWatchSeconds, watchdogGraceMs } = this.#timings;
+    const { minimumWatchSeconds, maximumWatchSeconds, watchdogGraceMs, bookmarkSilenceMs } = this.#timings;
     const spread = maximumWatchSeconds - minimumWatchSeconds;
     const timeoutSeconds = Math.round(minimumWatchSeconds + Math.random() * spread);
     const child = childAbort(signal);
-    const watchdog = setTimeout(bark, timeoutSeconds * 1000 + watchdogGraceMs, child);
+    let watchdog = setTimeout(bark, timeoutSeconds * 1000 + watchdogGraceMs, child);
     const startedAt = performance.now();
     let events = 0;
     try {
@@ -133,6 +133,10 @@ export class Reflector<T extends Stored> {
       for await (const event of stream) {
         if (signal.aborted) return;
         watchdog.refresh();
+        if (event.type === 'BOOKMARK') {
+          clearTimeout(watchdog);
+          watchdog = setTimeout(bark, bookmarkSilenceMs, child);
+        }
         this.#handle(event);
         if (events++ === 0) this.#recovered();
       }

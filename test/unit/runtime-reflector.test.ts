@@ -342,11 +342,20 @@ describe('watching', () => {
   });
 
   test('reconnects when the connection stays silent', async () => {
-    script = [list(10, []), watch([bookmark(12)], 'stay')];
+    script = [list(10, []), watch([line('ADDED', raw('a', 12))], 'stay')];
     start({ minimumWatchSeconds: 0, maximumWatchSeconds: 0, watchdogGraceMs: 60 });
     await until(hasAsked(3));
     expect(asked).toEqual(['list', 'watch 10', 'watch 12']);
     expect(logs.map(({ level }) => level)).toContain('warn');
+  });
+
+  test('takes a silence after a bookmark for the end of the connection much sooner', async () => {
+    script = [list(10, []), watch([bookmark(12)], 'stay'), watch([line('ADDED', raw('a', 13))], 'stay')];
+    start({ bookmarkSilenceMs: 60 });
+    await until(hasAsked(3));
+    expect(asked).toEqual(['list', 'watch 10', 'watch 12']);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(asked).toHaveLength(3);
   });
 
   test('keeps an object that cannot be projected as it was, and goes on', async () => {

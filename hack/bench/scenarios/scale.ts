@@ -95,35 +95,30 @@ async function settled(bench: Bench, candidate: Candidate, restMs: number): Prom
   return running;
 }
 
-/** Changes some sources, one after the other, and gives what one of them cost. */
+/** Changes some sources, one after the other, and gives what one of them cost, once the first are done. */
 async function changesIn({ client, signal, quick }: Bench, running: Running, deployments: number): Promise<Change> {
   const templates = await Templates.watch(client, namespaces);
-  const times: number[] = [];
   const count = quick ? CHANGES.quick : CHANGES.full;
-  let requests = 0;
-  let cpuSeconds = 0;
-  for (let at = -FIRST_CHANGES; at < count; at += 1) {
-    if (at === 0) {
-      cpuSeconds = cpuSecondsOf(running.pid);
-      requests = 0;
-      times.length = 0;
-    }
-    const { namespace, app, source } = pairOf(
-      Math.floor(((at + FIRST_CHANGES) * deployments) / (count + FIRST_CHANGES)),
-    );
+  const change = async (at: number) => {
+    const { namespace, app, source } = pairOf(Math.floor((at * deployments) / (FIRST_CHANGES + count)));
     const rolled = templates.next(keyOf(DEPLOYMENTS, namespace, app), PATIENCE_MS, signal);
     const changedAt = performance.now();
     await client.request('PATCH', `${collectionPath(CONFIG_MAPS, namespace)}/${source}`, {
       body: { data: { changed: `${deployments} ${at}` } },
       signal,
     });
-    times.push((await rolled) - changedAt);
+    const ms = (await rolled) - changedAt;
     const { reads, writes, events } = totalsOf(await rest(running, CHANGE_REST_MS, signal));
-    requests += reads + writes + events;
-  }
+    return { ms, requests: reads + writes + events };
+  };
+  for (let at = 0; at < FIRST_CHANGES; at += 1) await change(at);
+  const cpuSeconds = cpuSecondsOf(running.pid);
+  const changes: Awaited<ReturnType<typeof change>>[] = [];
+  for (let at = 0; at < count; at += 1) changes.push(await change(FIRST_CHANGES + at));
   const cpuMs = ((cpuSecondsOf(running.pid) - cpuSeconds) * 1000) / count;
   await templates.close();
-  return { ms: median(times), cpuMs, requests: requests / count };
+  const requests = changes.reduce((sum, each) => sum + each.requests, 0);
+  return { ms: median(changes.map(({ ms }) => ms)), cpuMs, requests: requests / count };
 }
 
 function figuresOf(candidate: string, found: readonly Found[], quick: boolean): Figure[] {
