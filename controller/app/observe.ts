@@ -136,6 +136,7 @@ export class Observer {
       strangers: this.#owners(snapshot).filter(({ uid }) => !optedIn.some((workload) => workload.uid === uid)),
       left: source ? this.#world.workloadsNaming(source).filter((workload) => isExcluded(workload, source)) : [],
       revisions: this.#world.revisionsNaming(snapshot),
+      gone: Object.keys(snapshot.snapshot.records).filter((uid) => !this.#world.hasWorkload(uid)),
       highestRecords: this.#highestRecords({ ...snapshot, name: snapshot.snapshot.source }),
       now: this.#now(),
     };

@@ -67,7 +67,10 @@ export class World {
       sourceKinds.map((kind) => [kind, new Store<ConfigObject>({ optIn, source, namespace, label }, log)]),
     );
     this.workloads = new Map(
-      kinds.map(({ kind }) => [kind, new Store<Workload>({ references: referencedKeys, rolled: rolledKeys }, log)]),
+      kinds.map(({ kind }) => [
+        kind,
+        new Store<Workload>({ references: referencedKeys, rolled: rolledKeys, uid: ({ uid }) => [uid] }, log),
+      ]),
     );
     this.configRollouts = new Store<ConfigRollout>({}, log);
     this.revisions = new Map(
@@ -90,6 +93,10 @@ export class World {
 
   workload(kind: string, namespace: string, name: string): Workload | undefined {
     return this.workloads.get(kind)?.get(`${namespace}/${name}`);
+  }
+
+  hasWorkload(uid: string): boolean {
+    return [...this.workloads.values()].some((store) => store.by('uid', uid).length > 0);
   }
 
   /** False where the server does not know ConfigRollouts, or they are not ours to read. */

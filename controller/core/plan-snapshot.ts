@@ -31,6 +31,8 @@ export interface SnapshotObservation {
   readonly revisions: readonly Revision[];
   /** The highest record of each workload (by uid) among all snapshots of the source, and the content it speaks of. */
   readonly highestRecords: Readonly<Record<string, { readonly generation: number; readonly hash: string }>>;
+  /** The uids among the snapshot's records that are of no workload any more. */
+  readonly gone: readonly string[];
   readonly graceMs: number;
   /** Milliseconds since the epoch. */
   readonly now: number;
@@ -71,7 +73,7 @@ export function planSnapshot(observed: SnapshotObservation): Plan {
       return { actions, requeueAfterMs: REVISION_WAIT_MS - age };
   }
   const annotations = Object.fromEntries(
-    Object.entries(records).map(([uid, generation]) => [
+    Object.entries({ ...goneRecords(observed), ...records }).map(([uid, generation]) => [
       `${ROLLED_RECORD_PREFIX}${uid}`,
       generation === null ? null : `${generation}`,
     ]),
@@ -153,6 +155,12 @@ function spentRecords(
     ({ uid }) => snapshot.snapshot.records[uid] !== undefined && !owners.some((owner) => owner.uid === uid),
   );
   return Object.fromEntries(spent.map(({ uid }) => [uid, null]));
+}
+
+// With whatever else is written: so what workloads that come and go leave on a snapshot that stays does not add up.
+function goneRecords({ snapshot, revisions, gone }: SnapshotObservation): Record<string, null> {
+  const held = new Set([...snapshot.owners.map(({ uid }) => uid), ...revisions.map(({ workload }) => workload?.uid)]);
+  return Object.fromEntries(gone.filter((uid) => !held.has(uid)).map((uid) => [uid, null]));
 }
 
 function awaitsRevision(

@@ -139,6 +139,22 @@ describe('deleting', () => {
     await scenario.runsWith(V2);
   });
 
+  test('a workload, again and again: what it leaves on a snapshot that others need does not add up', async () => {
+    const scenario = await Scenario.start('comes-and-goes');
+    await scenario.apply(configMapManifest('foo', V1), deploymentManifest('stays', 'foo', {}, MANAGED));
+    for (let times = 0; times < 3; times += 1) {
+      if (times > 0) await scenario.kubectl('delete', 'deployment', 'bar');
+      await scenario.apply(deploymentManifest('bar', 'foo', {}, MANAGED));
+      await scenario.runsWith(V1);
+      await scenario.quiet();
+    }
+    const [snapshot, ...others] = await scenario.snapshots();
+    expect(others).toEqual([]);
+    const uids = (await scenario.list('/apis/apps/v1/namespaces/NS/deployments')).map(({ metadata }) => metadata.uid);
+    expect(Object.keys(snapshot.metadata.annotations).filter((key) => key.startsWith('rolled.'))).toHaveLength(2);
+    expect(uids.every((uid) => `rolled.configrollout.dev/${uid}` in snapshot.metadata.annotations)).toBe(true);
+  });
+
   test('a whole namespace: it goes, and the controller does not fight for it', async () => {
     const scenario = await adopted('terminating');
     await edit(scenario, V2);

@@ -18,6 +18,7 @@ const plan = (overrides: Partial<SnapshotObservation> = {}) =>
     left: [],
     revisions: [],
     highestRecords: {},
+    gone: [],
     graceMs: GRACE,
     now: LATER,
     ...overrides,
@@ -160,6 +161,19 @@ describe('the record of a rollout', () => {
     const other = aWorkload({ name: 'api', mounts: ['foo'] });
     expect(plan({ ...observed, snapshot: alone, revisions: [], optedIn: [other], currentHash: H1 })).toEqual({
       actions: [],
+    });
+  });
+
+  test('goes once its workload and the revisions are gone, with what is written anyway', () => {
+    const records = { [user.uid]: 3, gone: 2, owner: 2, 'uid-api': 2 };
+    const owner = aWorkload({ name: 'owner', uid: 'owner' });
+    const owners = [ownedBy(user), ownedBy(owner), ownedBy(revision)];
+    const others = aRevision({ of: 'api', mounts: [FOO1] });
+    const observed = { ...rolled, highestRecords, gone: ['gone', 'owner', 'uid-api'] };
+    expect(written({ ...observed, snapshot: aSnapshot({ records, owners }) })).toBeUndefined();
+    expect(written({ ...observed, snapshot: aSnapshot({ records, owners }), revisions: [revision, others] })).toEqual({
+      owners: ['Deployment/web', 'Deployment/owner', 'ReplicaSet/web-rs1', 'ReplicaSet/api-rs1'],
+      annotations: { [RECORD('gone')]: null },
     });
   });
 
