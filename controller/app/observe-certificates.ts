@@ -61,7 +61,8 @@ export class CertificateObserver {
   // By version, not by content: what was there between two looks may still be on its way to an API server.
   #noteVersions(read: readonly ({ readonly resourceVersion: string } | undefined)[], now: number): number {
     const versions = read.map((each) => each?.resourceVersion).join();
-    if (versions !== this.#versions) this.#unchangedSince = now;
+    // A clock that was set back says nothing of how long it is: that counts anew.
+    if (versions !== this.#versions || now < this.#unchangedSince) this.#unchangedSince = now;
     this.#versions = versions;
     return this.#unchangedSince;
   }

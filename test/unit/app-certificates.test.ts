@@ -8,6 +8,7 @@ import { CONFIGURATION_KINDS } from '../../controller/core/certificates.ts';
 import { GRACE_MS, HOUR_MS, SimulatedCertificates } from '../support/simulated-certificates.ts';
 
 const DAY_MS = 24 * HOUR_MS;
+const FOUR_MINUTES_MS = HOUR_MS / 15;
 const [MUTATING, VALIDATING] = CONFIGURATION_KINDS;
 
 // The jitter of waiting is no part of a history.
@@ -56,6 +57,17 @@ describe('the certificate is', () => {
     expect(world.writes).toEqual(['secret: ca1, serving ca1-leaf2', 'mut: ca1', 'val: ca1']);
     expect(world.replicas[0]).toMatchObject({ isReady: true, served: { fingerprint: 'ca1-leaf2' } });
     expect(world.serving()?.hosts).toEqual(['hook.ours.svc']);
+  });
+
+  test('ready as soon when the clock is set back meanwhile', async () => {
+    const world = await installed();
+    world.restart(0);
+    await world.wait(0);
+    await world.drain();
+    world.now -= FOUR_MINUTES_MS;
+    for (const replica of world.replicas) replica.dueAt -= FOUR_MINUTES_MS;
+    await rounds(world, 2);
+    expect(world.replicas[0]).toMatchObject({ isReady: true });
   });
 
   test('found at the next start, and nothing is written', async () => {
