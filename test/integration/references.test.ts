@@ -3,7 +3,16 @@
 
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Controller, startController } from '../support/controller.ts';
-import { configMapManifest, deploymentManifest, mountedBy, Scenario, until, V1, V2 } from '../support/scenario.ts';
+import {
+  admin,
+  configMapManifest,
+  deploymentManifest,
+  mountedBy,
+  Scenario,
+  until,
+  V1,
+  V2,
+} from '../support/scenario.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: answers of the API server, read as they come
 type Json = any;
@@ -182,9 +191,10 @@ describe('every place that can name a ConfigMap', () => {
     }
     expect((await scenario.configMap('bystander')).metadata.labels).toBeUndefined();
 
-    // One that is named at six places, and one that is named at two.
-    await scenario.edit({ 'config.yml': 'v2' });
-    await scenario.edit({ FAST: 'no' }, 'flags');
+    // One that is named at six places, and one that is named at two; within the moment that changes are waited for.
+    const edit = (source: string, data: Json) =>
+      admin().request('PATCH', `/api/v1/namespaces/${scenario.namespace}/configmaps/${source}`, { body: { data } });
+    await Promise.all([edit('foo', { 'config.yml': 'v2' }), edit('flags', { FAST: 'no' })]);
     await until('two revisions', async () => (await revisions(scenario)).length === 2);
     await scenario.quiet();
     const snapshotOf = async (source: string, key: string, value: string) =>
