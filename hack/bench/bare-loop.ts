@@ -60,6 +60,7 @@ async function follow(path: string, from: Json, wanted: string, note: (object: J
       query,
       accept: ACCEPT_METADATA,
     }) as AsyncIterable<Json>) {
+      if (type === 'ERROR') throw new Error(object.message);
       if (type === wanted) note(object);
       resourceVersion = object.metadata.resourceVersion;
     }
