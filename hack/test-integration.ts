@@ -1,5 +1,5 @@
-// Runs the scenarios, and the faults. All of them: in three parts side by side, each on a
-// cluster of its own, because most of their time is waiting. Chosen ones, by arguments of jest's, or on a cluster that
+// Runs the scenarios, and the faults. All of them: in three parts side by side, each on a cluster of its own, because most
+// of their time is waiting. Chosen ones, by arguments of jest's, or on a cluster that
 // TEST_CLUSTER_DATA names: one after the other.
 
 import { type ChildProcess, spawn } from 'node:child_process';

@@ -52,23 +52,20 @@ export const throughput: Scenario = {
 /** Gives the time of each rollout, from its change on. */
 async function race({ signal }: Bench, stage: Stage, templates: Templates): Promise<readonly number[]> {
   const samples: number[] = [];
-  const waiting = new Map<string, (at: number) => void>();
-  const rolling = new Map<string, Promise<number>>();
-  templates.onRoll((key, at) => waiting.get(key)?.(at));
+  const rolling = new Map<string, PromiseWithResolvers<number>>();
+  templates.onRoll((key, at) => rolling.get(key)?.resolve(at));
   const end = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
   await forEach(stage.inTurn(stage.cast.sources.length * PER_WORKLOAD), IN_FLIGHT, async (source) => {
     const [user = ''] = stage.usersOf(source);
     // It may be its turn again before it has rolled, where all others were quicker.
-    await rolling.get(user);
-    const rolled = new Promise<number>((resolve, reject) => {
-      waiting.set(user, resolve);
-      const giveUp = () => reject(signal.aborted ? signal.reason : new Problem(`${user} did not roll.`));
-      end.addEventListener('abort', giveUp, { once: true });
-    });
+    await rolling.get(user)?.promise;
+    const rolled = Promise.withResolvers<number>();
     rolling.set(user, rolled);
+    const giveUp = () => rolled.reject(signal.aborted ? signal.reason : new Problem(`${user} did not roll.`));
+    end.addEventListener('abort', giveUp, { once: true });
     const changedAt = performance.now();
     await stage.change(source);
-    samples.push((await rolled) - changedAt);
+    samples.push((await rolled.promise) - changedAt);
   });
   return samples;
 }
