@@ -1,23 +1,34 @@
 // Free ports of the loopback interface, so that any number of clusters run side by side.
 
-import { createServer, type Server } from 'node:net';
+import { randomInt } from 'node:crypto';
+import { createServer } from 'node:net';
 
-function listen(): Promise<Server> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => resolve(server));
-  });
+// Below those that Linux gives to connections, and to whoever asks for any port: nobody takes one of these between now and
+// its use. Above the well-known ones.
+const [FIRST, LAST] = [20_000, 29_999];
+
+const given = new Set<number>();
+
+export async function freePorts<const Name extends string>(...names: Name[]): Promise<Record<Name, number>> {
+  const entries = await Promise.all(names.map(async (name) => [name, await freePort()] as const));
+  return Object.fromEntries(entries) as Record<Name, number>;
 }
 
-/** All are held until all are known: otherwise the same one could come twice. */
-export async function freePorts<const Name extends string>(...names: Name[]): Promise<Record<Name, number>> {
-  const servers = await Promise.all(names.map(listen));
-  const ports = servers.map((server) => {
-    const address = server.address();
-    if (address === null || typeof address === 'string') throw new Error('a TCP server without a port');
-    return address.port;
+async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(FIRST, LAST + 1);
+    if (given.has(port)) continue;
+    given.add(port);
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'EADDRINUSE' ? resolve(false) : reject(error),
+    );
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return Object.fromEntries(names.map((name, index) => [name, ports[index]])) as Record<Name, number>;
 }

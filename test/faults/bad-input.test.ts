@@ -118,7 +118,7 @@ describe('a body', () => {
       }),
       { numRuns: 300 },
     );
-  }, 120_000);
+  });
 });
 
 describe('the probes and the metrics', () => {
@@ -138,7 +138,7 @@ describe('an object', () => {
     for (const bad of named) refusals.set(bad.n, await put(bad));
     // Longer than a new source may wait for its owner, and an unused copy for its end.
     await scenario.quiet(6_000);
-  }, 180_000);
+  });
 
   /** Gives the words in which the API server refused, if it did. */
   async function put({ make, n }: BadObject & { readonly n: string }): Promise<string> {
@@ -230,7 +230,7 @@ describe('an object', () => {
         .slice(before)
         .filter(({ verb }) => verb !== 'delete'),
     ).toEqual([]);
-  }, 120_000);
+  });
 
   test('that names a thousand owners wrongly is told of in a few Events', async () => {
     const entries = Array.from({ length: 1000 }, (_, i) => `nobody-${i}!`);

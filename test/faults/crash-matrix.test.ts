@@ -155,7 +155,7 @@ afterAll(async () => {
   await argo.stop();
   await uninstallSecrets();
   await removeRolloutCrd();
-}, 60_000);
+});
 
 const recorded = await Promise.all(
   Object.entries(STORIES).map(async ([of, options]) => ({ of, options, writes: await writesOf(of, options) })),

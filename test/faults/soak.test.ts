@@ -38,7 +38,7 @@ beforeAll(
 afterAll(async () => {
   await scenario.end();
   await removeRolloutCrd();
-}, 120_000);
+});
 
 test('there were changes, and faults, all the while', () => {
   for (const { name, thirds } of result.rows)

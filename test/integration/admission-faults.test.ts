@@ -155,7 +155,7 @@ describe('the certificate', () => {
     expect((await scenario.deployment()).metadata.generation).toBe(generation);
     const logged = running.flatMap(({ log }) => log.map((line) => JSON.stringify(line))).join('\n');
     expect(logged).not.toContain('PRIVATE KEY');
-  }, 180_000);
+  });
 
   test('is known again after a caBundle was taken away', async () => {
     await start();

@@ -265,4 +265,4 @@ test('a loop like that of a GitOps controller ends with as many revisions as the
   expect(await revision()).toBe(before + changes.length);
   expect((await scenario.revisions()).map(mountedBy)).not.toContain('foo');
   await scenario.runsWith(V2);
-}, 180_000);
+});

@@ -26,7 +26,7 @@ let controller: Controller;
 beforeAll(async () => {
   await installRolloutCrd();
   controller = await startController({ admission: true });
-}, 60_000);
+});
 afterAll(async () => {
   // First what would keep this process alive.
   const code = await controller.stop();

@@ -26,7 +26,7 @@ let argo: RolloutsStandIn | undefined;
 beforeAll(async () => {
   await removeRolloutCrd();
   controller = await startController();
-}, 90_000);
+});
 afterAll(async () => {
   await argo?.stop();
   await removeRolloutCrd();
@@ -57,7 +57,7 @@ describe('Argo Rollouts', () => {
     await subject.runsWith(V1, 75_000);
     await subject.atRest(1);
     expect(complaints()).toEqual([]);
-  }, 120_000);
+  });
 });
 
 /** All of a workload that an apply of its unchanged manifest must leave alone. */
@@ -245,7 +245,7 @@ describe.each(KINDS)('$kind', (is) => {
       (await scenario.snapshots()).length === 0 &&
       (await scenario.list(`/apis/apps/v1/namespaces/NS/${is.revisions}`)).length === 0;
     // The garbage collector learns of a new kind within half a minute.
-    await until('nothing is left', gone, 60_000);
+    await until('nothing is left', gone);
     expect((await scenario.configMap('foo')).data).toEqual(V2);
   });
 });
@@ -418,7 +418,7 @@ test('a restart of the controller writes nothing, be they rolled or undone', asy
   controller = await startController();
   expect(await writes()).toEqual(before);
   await Promise.all(undone.map((subject) => subject.runsWith(V1)));
-}, 180_000);
+});
 
 test('Argo Rollouts are taken away again: nothing in the log complains, and other kinds work', async () => {
   await removeRolloutCrd();

@@ -24,7 +24,7 @@ const CONFIG_ROLLOUT = '/apis/configrollout.dev/v1alpha1/namespaces/NS/configrol
 let controller: Controller;
 beforeAll(async () => {
   controller = await startController();
-}, 60_000);
+});
 afterAll(async () => {
   expect(await controller.stop()).toBe(0);
 });

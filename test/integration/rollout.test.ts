@@ -221,7 +221,7 @@ describe('several sources and several Deployments', () => {
     const slowed = await scenario.event('ConfigRolloutsSlowed', 'bar');
     expect(slowed.note).toMatch(/configmap\/foo changes too often/);
     expect((await scenario.revisions()).length).toBeLessThanOrEqual(7);
-    await until('the last content', async () => (await scenario.contentInPods())['config.yml'] === 'run 14', 60_000);
+    await until('the last content', async () => (await scenario.contentInPods())['config.yml'] === 'run 14');
     await scenario.quiet();
     expect((await scenario.revisions()).length).toBeLessThanOrEqual(8);
   });

@@ -13,7 +13,7 @@ beforeAll(async () => {
   await installRolloutCrd();
   argo = startRolloutsStandIn();
   controller = await startController();
-}, 90_000);
+});
 afterAll(async () => {
   await argo.stop();
   await removeRolloutCrd();

@@ -59,7 +59,7 @@ export async function installRolloutCrd(): Promise<void> {
 export async function removeRolloutCrd(): Promise<void> {
   if (!(await hasRollouts())) return;
   await admin().request('DELETE', `${PATH}/${NAME}`, { body: {} });
-  await until('Rollouts are gone', async () => !(await hasRollouts()), 60_000);
+  await until('Rollouts are gone', async () => !(await hasRollouts()));
 }
 
 async function hasRollouts(): Promise<boolean> {

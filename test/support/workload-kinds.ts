@@ -244,6 +244,8 @@ export class Subject {
         const mount = mountedBy(workload);
         if (mount === 'foo') throw new Error('it names the source');
         await this.#mustRead(Array(workload.spec.replicas ?? pods).fill(data));
+        // It may have been rolled out after the first look, and its pods replaced before the second.
+        if (mountedBy(await this.read()) !== mount) throw new Error(`it no longer mounts ${mount}`);
         return mount;
       },
       timeoutMs,
