@@ -4,15 +4,17 @@ import type { Operation } from 'fast-json-patch';
 import { ClusterError, type FailureKind } from '../app/errors.ts';
 import type { ClusterPort, MetadataPatch, RevisionNote, SourceName, SourceRead, StatusWrite } from '../app/ports.ts';
 import type { EventAction } from '../core/actions.ts';
+import { pinKey } from '../core/decide.ts';
 import { MANAGER } from '../core/names.ts';
 import type { ConfigRolloutManifest } from '../core/plan-status.ts';
 import type { ConfigRollout } from '../core/policy.ts';
 import { inspectTemplate } from '../core/references.ts';
 import type { SnapshotManifest } from '../core/snapshot.ts';
-import type { ConfigObject, Content, ObjectRef, SourceKind, TemplateInfo, Workload } from '../core/types.ts';
+import type { ConfigObject, Content, ObjectRef, SourceKind, Workload } from '../core/types.ts';
 import { messageOf } from '../runtime/failure.ts';
 import { ACCEPT_METADATA } from '../runtime/http-list-watch.ts';
 import { decodeListPage } from '../runtime/raw-object.ts';
+import { SharedRuns } from '../runtime/shared-runs.ts';
 import { CONFIG_ROLLOUTS, projectConfigRollout } from '../workloads/config-rollout.ts';
 import type { ResourceName, WorkloadKind } from '../workloads/kind.ts';
 import { revisionKinds } from '../workloads/kinds.ts';
@@ -35,6 +37,8 @@ export class KubeCluster implements ClusterPort {
   readonly #kinds: readonly WorkloadKind[];
   readonly #projectSource: ProjectSource;
   readonly #emit: (event: EventAction) => void;
+  // Of many snapshots that are swept at once, each would list all of its namespace.
+  readonly #mounts = new SharedRuns((namespace) => this.#mountsIn(namespace));
 
   constructor(
     client: KubeClient,
@@ -136,21 +140,23 @@ export class KubeCluster implements ClusterPort {
     }
   }
 
-  async isMounted(mounted: SourceName): Promise<boolean> {
-    const names = ({ references }: TemplateInfo) =>
-      references.some(({ kind, name }) => kind === mounted.kind && name === mounted.name);
-    const holders = [...this.#kinds, ...revisionKinds(this.#kinds), PODS];
-    for (const holder of holders) {
-      for await (const object of this.#list(holder, mounted.namespace)) {
-        const projected = holder.project(object);
-        if (projected && names(projected)) return true;
-      }
-    }
-    return false;
+  async isMounted({ kind, namespace, name }: SourceName): Promise<boolean> {
+    return (await this.#mounts.after(namespace)).has(pinKey({ kind, name }));
   }
 
   emit(event: EventAction): void {
     this.#emit(event);
+  }
+
+  /** What the templates, revisions and pods of a namespace name. */
+  async #mountsIn(namespace: string): Promise<ReadonlySet<string>> {
+    const mounts = new Set<string>();
+    for (const holder of [...this.#kinds, ...revisionKinds(this.#kinds), PODS]) {
+      for await (const object of this.#list(holder, namespace)) {
+        for (const reference of holder.project(object)?.references ?? []) mounts.add(pinKey(reference));
+      }
+    }
+    return mounts;
   }
 
   async *#list(resource: ResourceName, namespace: string): AsyncGenerator<unknown> {
