@@ -94,9 +94,13 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
+function lineOf({ seed, namespace, message }: Failure): string {
+  return `seed ${seed}, in ${namespace}: ${message}`;
+}
+
 async function report(failure: Failure): Promise<string> {
   const { seed, namespace, message } = failure;
-  say(`the history of seed ${seed} failed, in ${namespace}: ${message}\nIt is run again, alone, and made shorter.`);
+  say(`${lineOf(failure)}\nIt is run again, alone, and made shorter.`);
   const written = around.writes.latest(namespace);
   const happened = troublemaker?.journal.slice(-10) ?? [];
   const short = await shrunk(around, newNamespace, seed, troublemaker);
@@ -134,7 +138,7 @@ describe.each(ADMISSIONS)('random histories, admission: %s', (admission) => {
       for (const { namespace } of failures) namespaces[namespaces.indexOf(namespace)] = await newNamespace();
       const [first] = failures;
       if (first !== undefined)
-        throw new Error(`${failures.length} failed: ${failures.map(({ seed }) => seed)}\n${await report(first)}`);
+        throw new Error(`${failures.length} failed\n${failures.map(lineOf).join('\n')}\n${await report(first)}`);
     }
     await expectQuiet();
   });

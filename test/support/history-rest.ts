@@ -74,12 +74,13 @@ class Patience {
     this.#disturbances = around.disturbances();
   }
 
-  /** `thin`, once, when half of it is gone. */
+  /** `thin`, once after each disturbance, when half of it is gone. */
   at(now: number): 'fresh' | 'thin' | 'out' {
     const { patienceMs, disturbances } = this.#around;
     if (disturbances() !== this.#disturbances) {
       this.#disturbances = disturbances();
       this.#end = Math.max(this.#end, now + patienceMs / 2);
+      this.#wasThin = false;
     }
     if (now > this.#end) return 'out';
     if (this.#wasThin || now <= this.#end - patienceMs / 2) return 'fresh';
