@@ -15,8 +15,10 @@ export function stateLabels(
   const labels = Object.fromEntries(
     decisions.flatMap(({ label }): [string, string][] => (label ? [[label.key, label.value]] : [])),
   );
-  // Revisions from before the rollout do not say what ran since.
-  if (decisions.some(({ rolls, label }) => rolls && label)) {
+  // Revisions from before the rollout do not say what ran since. One that finds the template as it should be makes none: the
+  // newest says it.
+  const rolls = decisions.some((decision) => decision.rolls && decision.label);
+  if (rolls && decisions.some(({ changes }) => changes.length > 0)) {
     labels[AFTER_REVISION_LABEL] = `${Math.max(0, ...revisions.map(({ number }) => number))}`;
   }
   // Admission finds workloads by it. It may be lost while the state is not: `managed: none` may have stood there.

@@ -69,6 +69,24 @@ test('B10 a declared owner counts beside a stale owner reference to its name', (
 });
 const long = 'n'.repeat(253);
 const uid = '01234567-89ab-cdef-0123-456789abcdef';
+test('B11 an edit to the content that an undo brought back makes no revision, and the undone pins outlast an apply', async () => {
+  const shop = new Shop('reference', 20);
+  const { cluster, controller } = shop;
+  await controller.untilQuiet();
+  for (const step of [
+    { do: 'edit', source: 'bar', value: 'b' },
+    { do: 'edit', source: 'foo', value: 'c' },
+    { do: 'undo', workload: 'web', back: 2 },
+    { do: 'edit', source: 'foo', value: 'a' },
+  ] as const) {
+    await perform(shop, step);
+    await controller.untilQuiet();
+  }
+  const undone = cluster.mounts('web');
+  await perform(shop, { do: 'apply', workload: 'web', image: 'img:1' });
+  await controller.untilQuiet();
+  expect(cluster.mounts('web')).toEqual(undone);
+});
 test.each([true, false])('B8 notes fit (referenced %s)', (referenced) => {
   const s = aConfigMap({ name: long });
   const note = problemOf(
