@@ -20,7 +20,7 @@ export const CONTENT_HASH_LABEL = `${DOMAIN}/content-hash`;
  * workload or a source, is a person's word that it is not to be touched.
  */
 export const MANAGED_LABEL = `${DOMAIN}/managed`;
-/** On workloads: the newest revision's number when the last rollout was written. Older revisions do not say what ran since. */
+/** On workloads: the newest revision's number when a rollout last changed the template. Older revisions do not say what ran since. */
 export const AFTER_REVISION_LABEL = `${DOMAIN}/after-revision`;
 /**
  * On workloads: the AFTER_REVISION_LABEL of the rollout that failed and was taken back. While both are equal, the last rollout

@@ -24,6 +24,7 @@ const HISTORIES = Number(process.env['HISTORIES'] ?? 300);
 const SEED = Number(process.env['SEED'] ?? Date.now() % 1_000_000_000);
 const AT_ONCE = Number(process.env['AT_ONCE'] ?? 50);
 const DISTURBED = process.env['DISTURBED'];
+const KINDS = DISTURBED === 'controllers' ? OF_CONTROLLERS : OF_THE_CLUSTER;
 const ADMISSIONS = [false, true];
 const PATIENCE_MS = 120_000;
 const QUIET_MS = 10_000;
@@ -54,6 +55,7 @@ beforeAll(async () => {
     observatory: new Observatory(admin()),
     writes: new Writes(cluster.auditLog),
     disturbances: () => troublemaker?.marks ?? 0,
+    disturbsCluster: KINDS === OF_THE_CLUSTER,
     patienceMs: PATIENCE_MS,
   };
   for (let i = 0; i < Math.min(AT_ONCE, HISTORIES); i += 1) namespaces.push(await newNamespace());
@@ -126,8 +128,7 @@ describe.each(ADMISSIONS)('random histories, admission: %s', (admission) => {
     const start = performance.now();
     replicas = new Replicas(admission ? webhookPort : undefined);
     await replicas.start();
-    const kinds = DISTURBED === 'controllers' ? OF_CONTROLLERS : OF_THE_CLUSTER;
-    troublemaker = DISTURBED === 'nothing' ? undefined : new Troublemaker(replicas, dataDir, kinds);
+    troublemaker = DISTURBED === 'nothing' ? undefined : new Troublemaker(replicas, dataDir, KINDS);
     for (let done = 0; done < share; done += namespaces.length) {
       const here = namespaces.slice(0, share - done);
       const failures = await runBatch(around, here, SEED + done, troubleFor(done, share), figures);

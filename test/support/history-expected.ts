@@ -21,6 +21,8 @@ export class Expected {
   readonly setting: Setting;
   /** Something happens to controllers, API server and etcd: what comes together may be torn, and old revisions may be lost. */
   isDisturbed = false;
+  /** Something happens to API server and etcd: Kubernetes' own controllers list anew, and miss what came and went meanwhile. */
+  isClusterDisturbed = false;
   /** undefined: the source is deleted. */
   readonly values: { [source in SourceName]?: string | undefined } = {};
   readonly workloads = new Map<WorkloadName, ExpectedWorkload>();

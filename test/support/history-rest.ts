@@ -13,6 +13,8 @@ export interface Surroundings {
   readonly writes: Writes;
   /** Counts up with each disturbance that begins or ends; 0: nothing has disturbed this run. */
   readonly disturbances: () => number;
+  /** API server and etcd are among what is disturbed. */
+  readonly disturbsCluster: boolean;
   /** How long it may take to come to rest: what was rolled too often waits for half a minute. */
   readonly patienceMs: number;
 }
@@ -74,16 +76,16 @@ class Patience {
     this.#disturbances = around.disturbances();
   }
 
-  /** `thin`, once after each disturbance, when half of it is gone. */
+  /** `thin`, once, when a quarter is left; and again after another disturbance: when that is over, and seen by all caches. */
   at(now: number): 'fresh' | 'thin' | 'out' {
     const { patienceMs, disturbances } = this.#around;
     if (disturbances() !== this.#disturbances) {
       this.#disturbances = disturbances();
-      this.#end = Math.max(this.#end, now + patienceMs / 2);
+      this.#end = Math.max(this.#end, now + (patienceMs * 3) / 4);
       this.#wasThin = false;
     }
     if (now > this.#end) return 'out';
-    if (this.#wasThin || now <= this.#end - patienceMs / 2) return 'fresh';
+    if (this.#wasThin || now <= this.#end - patienceMs / 4) return 'fresh';
     this.#wasThin = true;
     return 'thin';
   }

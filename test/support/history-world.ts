@@ -345,6 +345,7 @@ export class HistoryWorld {
   async #rest(at: string): Promise<void> {
     this.#view = await this.#until(at, (view) => {
       this.#expected.isDisturbed = this.#around.disturbances() > 0;
+      this.#expected.isClusterDisturbed = this.#expected.isDisturbed && this.#around.disturbsCluster;
       return broken(view, this.#expected, this.#bystanders);
     });
     for (const name of this.#expected.workloads.keys()) this.#expected.rested(name, this.#keys(name));
