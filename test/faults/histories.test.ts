@@ -26,7 +26,8 @@ const AT_ONCE = Number(process.env['AT_ONCE'] ?? 50);
 const DISTURBED = process.env['DISTURBED'];
 const KINDS = DISTURBED === 'controllers' ? OF_CONTROLLERS : OF_THE_CLUSTER;
 const ADMISSIONS = [false, true];
-const PATIENCE_MS = 120_000;
+// Enough for Kubernetes' own caches to catch up after the last disturbance, three quarters of it, and for what follows then.
+const PATIENCE_MS = 160_000;
 const QUIET_MS = 10_000;
 
 jest.setTimeout(10 * 60_000 + HISTORIES * 3000);

@@ -13,7 +13,7 @@ import { admin } from './scenario.ts';
 
 /** What happens to config-rollout alone. */
 export const OF_CONTROLLERS = ['crash', 'failover', 'handover', 'freeze', 'clock'] as const;
-/** What also happens to Kubernetes' own controllers, whose caches are behind for half a minute after it. */
+/** What also happens to Kubernetes' own controllers, whose caches are behind for a minute after it: client-go's reflectors back off by 30 to 60 s. */
 export const OF_THE_CLUSTER = [...OF_CONTROLLERS, 'restartApiServer', 'compact'] as const;
 export type DisturbanceKind = (typeof OF_THE_CLUSTER)[number];
 interface Disturbance {
