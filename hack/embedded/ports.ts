@@ -9,6 +9,7 @@ const [FIRST, LAST] = [20_000, 29_999];
 
 const given = new Set<number>();
 
+/** One for each name; none that was given before by this process. */
 export async function freePorts<const Name extends string>(...names: Name[]): Promise<Record<Name, number>> {
   const entries = await Promise.all(names.map(async (name) => [name, await freePort()] as const));
   return Object.fromEntries(entries) as Record<Name, number>;

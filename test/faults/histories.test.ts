@@ -102,14 +102,13 @@ function lineOf({ seed, namespace, message }: Failure): string {
 }
 
 async function report(failure: Failure): Promise<string> {
-  const { seed, namespace, message } = failure;
+  const { seed, namespace } = failure;
   say(`${lineOf(failure)}\nIt is run again, alone, and made shorter.`);
   const written = around.writes.latest(namespace);
   const happened = troublemaker?.journal.slice(-10) ?? [];
   const short = await shrunk(around, newNamespace, seed, troublemaker);
   return [
     `SEED=${seed} HISTORIES=2 npm run -s integration -- test/faults/histories`,
-    message,
     short,
     ...['What the controller wrote last there:', ...written],
     ...['What had happened to all:', ...happened],

@@ -67,8 +67,6 @@ test('B10 a declared owner counts beside a stale owner reference to its name', (
     optIns(aConfigMap({ owners, declaredOwners: 'deployment/web' }), kinds).optIns.some((o) => o.uid === undefined),
   ).toBe(true);
 });
-const long = 'n'.repeat(253);
-const uid = '01234567-89ab-cdef-0123-456789abcdef';
 test('B11 an edit to the content that an undo brought back makes no revision, and the undone pins outlast an apply', async () => {
   const shop = new Shop('reference', 20);
   const { cluster, controller } = shop;
@@ -87,6 +85,8 @@ test('B11 an edit to the content that an undo brought back makes no revision, an
   await controller.untilQuiet();
   expect(cluster.mounts('web')).toEqual(undone);
 });
+const long = 'n'.repeat(253);
+const uid = '01234567-89ab-cdef-0123-456789abcdef';
 test.each([true, false])('B8 notes fit (referenced %s)', (referenced) => {
   const s = aConfigMap({ name: long });
   const note = problemOf(
