@@ -2,6 +2,7 @@
 // asks it about an object that is about to be stored.
 
 import { AFTER_REVISION_LABEL, type Rolled, readRolled, rolledHashLabel, rolledValue } from './names.ts';
+import { byAge } from './revision-order.ts';
 import type { Reference, Revision, SourceKind, TemplateInfo, Workload } from './types.ts';
 
 /** What is known of a name that may be a pin. */
@@ -166,7 +167,7 @@ function formerPin(
       const pin = pinOf(pins, reference);
       return reference.kind === source.kind && pin?.source === source.name && pin.exists;
     });
-  const newestFirst = [...revisions].sort((a, b) => b.number - a.number);
+  const newestFirst = revisions.toSorted(byAge).reverse();
   const templates = replaced ? [replaced, ...newestFirst] : newestFirst;
   const anywhere = templates.flatMap(pinsIn)[0]?.name;
   const inPlace = new Map(replaced && pinsIn(replaced).map(({ pointer, name }) => [pointer, name]));

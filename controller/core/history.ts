@@ -6,6 +6,7 @@ import { causeIsSpent, hasOwnCause } from './cause.ts';
 import { type Pins, pinKey, pinOf, type SourceView } from './decide.ts';
 import { CHANGE_CAUSE_ANNOTATION } from './names.ts';
 import { droppingCause } from './pin-operations.ts';
+import { byAge, isOlder } from './revision-order.ts';
 import { type Reference, type Revision, refOf, type TemplateInfo, type Workload } from './types.ts';
 
 export interface HistoryObservation {
@@ -24,9 +25,9 @@ export function tidyHistory(observed: HistoryObservation): Action[] {
   const raw = new Set(sources.map(pinKey));
   const stale = revisions.filter(
     (revision) =>
-      revision !== current &&
+      current !== undefined &&
       // The caches may show a revision that is used again before they show the workload that uses it.
-      revision.number < (current?.number ?? 0) &&
+      isOlder(revision, current) &&
       isOutOfUse(revision, workload) &&
       !revision.deleting &&
       hasPinnedTwin(revision, revisions, raw, pins),
@@ -51,7 +52,7 @@ export function tidyHistory(observed: HistoryObservation): Action[] {
  * ReplicaSet.
  */
 export function currentOf(workload: Workload, revisions: readonly Revision[]): Revision | undefined {
-  const newestFirst = [...revisions].sort((a, b) => b.number - a.number);
+  const newestFirst = revisions.toSorted(byAge).reverse();
   const isCurrent = ({ number }: Revision) => number === workload.currentRevision;
   return newestFirst.find((revision) => sameTemplate(revision, workload)) ?? newestFirst.find(isCurrent);
 }

@@ -7,6 +7,7 @@ import { currentOf } from './history.ts';
 import { AFTER_REVISION_LABEL, FAILED_ROLLOUT_LABEL, REASONS } from './names.ts';
 import { causeToWrite, marking, pinnedTo, repointing } from './pin-operations.ts';
 import type { Policy } from './policy.ts';
+import { byAge } from './revision-order.ts';
 import { display, mention, type Revision, refOf, type Workload } from './types.ts';
 import { restore } from './undo.ts';
 
@@ -86,7 +87,7 @@ function rolledLast({ workload, sources, pins, policy: { lastRollout, seen } }: 
 function revisionBefore({ labels }: Workload, revisions: readonly Revision[]): Revision | undefined {
   const newestThen = Number(labels[AFTER_REVISION_LABEL] ?? 0);
   const before = revisions.filter(({ number }) => number <= newestThen);
-  return before.sort((a, b) => b.number - a.number)[0];
+  return before.sort(byAge).at(-1);
 }
 
 function impossible(workload: Workload): Action {

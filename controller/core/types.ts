@@ -123,6 +123,8 @@ export interface Revision extends Meta, TemplateInfo {
   readonly kind: string;
   readonly workload: { readonly kind: string; readonly name: string; readonly uid: string } | undefined;
   readonly number: number;
+  /** Milliseconds since the epoch, in whole seconds. */
+  readonly createdAt: number;
   readonly cause: string | undefined;
   /** True of a ControllerRevision, whose annotations nobody keeps up when it is used again. */
   readonly keepsCause: boolean;

@@ -5,7 +5,7 @@ import { CHANGE_CAUSE_ANNOTATION } from '../core/names.ts';
 import { inspectTemplate } from '../core/references.ts';
 import type { Revision } from '../core/types.ts';
 import type { ResourceName } from './kind.ts';
-import { ownerOf, projectMeta, rawObject } from './raw.ts';
+import { createdAt, ownerOf, projectMeta, rawObject } from './raw.ts';
 
 export const CONTROLLER_REVISIONS: ResourceName = {
   apiVersion: 'apps/v1',
@@ -33,6 +33,7 @@ export function projectControllerRevision(value: unknown, owner: ResourceName): 
     kind: CONTROLLER_REVISIONS.kind,
     workload: ownerOf(raw, owner),
     number: revision,
+    createdAt: createdAt(raw),
     cause: raw.metadata.annotations?.[CHANGE_CAUSE_ANNOTATION],
     keepsCause: true,
     scaledDown: true,

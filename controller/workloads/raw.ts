@@ -78,6 +78,11 @@ export function projectMeta({ metadata }: RawObject) {
   return { namespace, name, uid, resourceVersion, deleting: deletionTimestamp !== undefined };
 }
 
+/** Milliseconds since the epoch. */
+export function createdAt({ metadata }: RawObject): number {
+  return Date.parse(metadata.creationTimestamp ?? '') || 0;
+}
+
 /** What all workload kinds have in common. @param bookkeeping keys of annotations that no manifest has. */
 export function projectWorkload(
   raw: RawObject,
@@ -137,11 +142,11 @@ export function projectSource(
 ): ConfigObject | undefined {
   const raw = rawObject(value);
   if (raw === undefined) return undefined;
-  const { labels = {}, annotations = {}, ownerReferences = [], creationTimestamp = '' } = raw.metadata;
+  const { labels = {}, annotations = {}, ownerReferences = [] } = raw.metadata;
   return {
     ...projectMeta(raw),
     kind,
-    createdAt: Date.parse(creationTimestamp) || 0,
+    createdAt: createdAt(raw),
     owners: ownerReferences,
     declaredOwners: annotations[OWNERS_ANNOTATION],
     sourceLabel: labels[SOURCE_LABEL],

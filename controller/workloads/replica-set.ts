@@ -4,7 +4,7 @@ import { CHANGE_CAUSE_ANNOTATION } from '../core/names.ts';
 import { inspectTemplate } from '../core/references.ts';
 import type { Revision } from '../core/types.ts';
 import type { ResourceName } from './kind.ts';
-import { ownerOf, projectMeta, rawObject } from './raw.ts';
+import { createdAt, ownerOf, projectMeta, rawObject } from './raw.ts';
 
 export const REPLICA_SETS: ResourceName = { apiVersion: 'apps/v1', kind: 'ReplicaSet', resource: 'replicasets' };
 
@@ -25,6 +25,7 @@ export function projectReplicaSet(
     kind: REPLICA_SETS.kind,
     workload: ownerOf(raw, owner),
     number: Number(annotations[revisionAnnotation] ?? 0),
+    createdAt: createdAt(raw),
     cause: annotations[CHANGE_CAUSE_ANNOTATION],
     keepsCause: false,
     scaledDown: (raw.spec?.replicas ?? 1) === 0 && (raw.status?.replicas ?? 0) === 0,

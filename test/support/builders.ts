@@ -162,6 +162,7 @@ export function aRevision({
     deleting: false,
     workload: { kind: 'Deployment', name: of, uid: `uid-${of}` },
     number,
+    createdAt: NOON,
     cause: undefined,
     keepsCause: false,
     scaledDown: true,

@@ -143,7 +143,12 @@ export function revisionsOf(view: View, kind: WorkloadKind, uid: string): SeenRe
         }
       : { object, number: object.revision as number, template: object.data.spec.template },
   );
-  return seen.sort((a, b) => a.number - b.number);
+  return seen.sort((a, b) => a.number - b.number || byCreation(a.object, b.object));
+}
+
+// Kubernetes' own word on which of two of one number is older; see revision-order.ts.
+function byCreation({ metadata: a }: Json, { metadata: b }: Json): number {
+  return Date.parse(a.creationTimestamp) - Date.parse(b.creationTimestamp) || (a.name < b.name ? -1 : 1);
 }
 
 /**

@@ -3,7 +3,7 @@ import { decide, type Pins, referencesTo, type SourceView } from '../../controll
 import { EXCLUDED, rolledHashLabel } from '../../controller/core/names.ts';
 import { inspectTemplate } from '../../controller/core/references.ts';
 import type { Revision } from '../../controller/core/types.ts';
-import { aRevision, aSource, aTemplate, aWorkload, H1, H2, H3, pinned, pinsOf } from '../support/builders.ts';
+import { aRevision, aSource, aTemplate, aWorkload, H1, H2, H3, NOON, pinned, pinsOf } from '../support/builders.ts';
 
 const LABEL = rolledHashLabel('ConfigMap', 'foo');
 const FOO1 = pinned('foo', H1);
@@ -110,6 +110,17 @@ const TABLE: Readonly<Record<string, Row>> = {
     mounts: ['foo'],
     label: H2,
     revisions: history.toReversed(),
+    rolls: false,
+    becomes: [FOO1],
+    needsSnapshot: false,
+  },
+  'made raw, and of two revisions that Kubernetes gave one number the younger one is the newest': {
+    mounts: ['foo'],
+    label: H2,
+    revisions: [
+      aRevision({ name: 'a', number: 6, createdAt: NOON + 1000, mounts: [FOO1] }),
+      aRevision({ name: 'b', number: 6, createdAt: NOON, mounts: [FOO2] }),
+    ],
     rolls: false,
     becomes: [FOO1],
     needsSnapshot: false,

@@ -141,9 +141,10 @@ describe('revisions', () => {
   });
 
   test.each(['StatefulSet', 'DaemonSet'])('a ControllerRevision of a %s carries the template as a patch', (kind) => {
-    const metadata = { ...META, ownerReferences: [owner(kind)] };
+    const metadata = { ...META, ownerReferences: [owner(kind)], creationTimestamp: '2026-01-01T00:00:02Z' };
     const revision = project('ControllerRevision', { metadata, revision: 4, data: { spec: { template } } });
     expect(revision).toMatchObject({ workload: { kind, name: 'web' }, number: 4, keepsCause: true });
+    expect(revision).toHaveProperty('createdAt', Date.parse('2026-01-01T00:00:02Z'));
     expect(revision && sameTemplate(revision, projected(statefulSet, raw()))).toBe(true);
   });
 

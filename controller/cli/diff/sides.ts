@@ -1,5 +1,6 @@
 // What is compared with what: two revisions, or a revision and the content of now, and of each the content of a source.
 
+import { isOlder } from '../../core/revision-order.ts';
 import type { Content, Revision } from '../../core/types.ts';
 import type { Wording } from '../command.ts';
 import { CommandError, UsageError } from '../errors.ts';
@@ -44,7 +45,7 @@ export function sidesOf(look: WorkloadLook, { before, after }: Request, wording:
   const current = after === undefined || after === 'live' ? currentOf(look) : revisionOf(look, after);
   const to = after === 'live' ? after : current;
   if (before !== undefined) return [revisionOf(look, before), to];
-  const previous = look.revisions.findLast(({ number }) => number < current.number);
+  const previous = look.revisions.findLast((revision) => isOlder(revision, current));
   if (previous === undefined) {
     // What is live rolls out to it no more than anything else does.
     if (look.managed.length === 0) throw nothingRollsOut(look, wording);

@@ -5,6 +5,7 @@ import type { Operation } from 'fast-json-patch';
 import { type Pin, pinOf, rolledHash } from '../../core/decide.ts';
 import { CHANGE_CAUSE_ANNOTATION } from '../../core/names.ts';
 import { causeToWrite, entryPath, marking, repointing } from '../../core/pin-operations.ts';
+import { isOlder } from '../../core/revision-order.ts';
 import { display, type Revision, type Workload } from '../../core/types.ts';
 import { type Restoration, restore } from '../../core/undo.ts';
 import type { Wording } from '../command.ts';
@@ -95,7 +96,7 @@ function formerRevision(view: WorkloadView, sources: readonly SourceName[], inNa
   const { revisions, current } = view;
   const found = revisions.findLast(
     (revision) =>
-      revision.number < (current?.number ?? Number.POSITIVE_INFINITY) &&
+      (current === undefined || isOlder(revision, current)) &&
       sources.some((source) => differs(view, revision, source)) &&
       !sources.some((source) => configIn(view, revision, source)?.raw),
   );

@@ -11,6 +11,7 @@ import { currentOf } from '../../core/history.ts';
 import { readRolled, rolledHashLabel, SOURCE_KINDS } from '../../core/names.ts';
 import type { WorkloadObservation } from '../../core/plan-workload.ts';
 import type { ConfigRollout } from '../../core/policy.ts';
+import { byAge } from '../../core/revision-order.ts';
 import { type ConfigObject, display, objectKey, type Revision, type Workload } from '../../core/types.ts';
 import { CONFIG_ROLLOUTS } from '../../workloads/config-rollout.ts';
 import { rawObject } from '../../workloads/raw.ts';
@@ -99,7 +100,7 @@ export class NamespaceView {
     const raw = workload && this.#raws.get(workload.uid);
     if (workload === undefined || raw === undefined) throw new CommandError(`${typed(target)} was not read`);
     const managed = this.#world.sourcesOf(workload).filter((source) => isManaged(workload, source));
-    const revisions = [...this.#world.revisionsOf(workload)].sort((a, b) => a.number - b.number);
+    const revisions = this.#world.revisionsOf(workload).toSorted(byAge);
     const pins = this.#world.pins(namespace, [workload, ...revisions], managed);
     const sources = sourcesIn(namespace, managed, pins);
     return {
