@@ -2,9 +2,10 @@
 // and no promise.
 
 import { LRUCache } from 'lru-cache';
-import { changedKeys, contentHash, keyDigests } from '../core/content-hash.ts';
+import { contentHash } from '../core/content-hash.ts';
+import { changedKeys, type KeyDigests, keyDigests, readKeyDigests } from '../core/key-digests.ts';
 import { obstacleOf, type Problem } from '../core/opt-in.ts';
-import { type ConfigObject, type Content, objectKey } from '../core/types.ts';
+import { type ConfigObject, type Content, objectKey, type SnapshotInfo } from '../core/types.ts';
 import type { SourceName, SourceRead } from './ports.ts';
 
 export interface KnownContent {
@@ -25,7 +26,7 @@ const USUAL_SIZE: ContentIndexSize = { digests: 5000, verdicts: 50_000 };
 
 export class ContentIndex {
   readonly #known = new Map<string, KnownContent>();
-  readonly #digests: LRUCache<string, ReadonlyMap<string, string>>;
+  readonly #digests: LRUCache<string, KeyDigests>;
   readonly #verdicts: LRUCache<string, boolean>;
 
   constructor({ digests, verdicts } = USUAL_SIZE) {
@@ -72,6 +73,13 @@ export class ContentIndex {
     return this.#verdicts.get(uid);
   }
 
+  /** Takes in what a snapshot says of its keys. Not verified: it is for the change cause alone. False when it says nothing. */
+  learnKeys(source: SourceName, { hash, keyDigests: text }: SnapshotInfo): boolean {
+    const digests = text === undefined ? undefined : readKeyDigests(text);
+    if (digests) this.#digests.set(digestKey(source, hash), digests);
+    return digests !== undefined;
+  }
+
   /** The keys that differ between two contents of a source; undefined when one of them is not known. */
   changedKeys(source: ConfigObject, before: string, after: string): readonly string[] | undefined {
     const [a, b] = [before, after].map((hash) => this.#digests.get(digestKey(source, hash)));
@@ -87,7 +95,7 @@ export class ContentIndex {
   }
 
   #remember(object: ConfigObject, source: string, hash: string, content: Content): void {
-    this.#digests.set(digestKey({ ...object, name: source }, hash), keyDigests(content));
+    this.#digests.set(digestKey({ ...object, name: source }, hash), keyDigests(object.kind, content));
   }
 }
 

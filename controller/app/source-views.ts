@@ -75,17 +75,21 @@ export class SourceViews {
     };
   }
 
-  /** With the keys that changed, for the change cause; costs a read only when the old content was never seen by this process. */
+  /** With the keys that changed, for the change cause; costs a read only when nobody here knows those of the old content. */
   async viewWithKeys(workload: Workload, source: ConfigObject): Promise<SourceView> {
     const view = this.view(workload, source);
     const rolled = rolledHash(workload, view);
     if (view.hash === undefined || rolled === undefined || rolled === view.hash) return view;
-    const keys = this.#index.changedKeys(source, rolled, view.hash);
+    const { hash } = view;
+    const changed = () => this.#index.changedKeys(source, rolled, hash);
+    const keys = changed();
     if (keys) return { ...view, changedKeys: keys };
     const old = this.#world.snapshotsOf(source).find(({ snapshot }) => snapshot.hash === rolled);
-    const read = old && (await this.#port.readSource(old));
-    if (read) this.#index.verify(read);
-    return { ...view, changedKeys: this.#index.changedKeys(source, rolled, view.hash) };
+    if (old && !this.#index.learnKeys(source, old.snapshot)) {
+      const read = await this.#port.readSource(old);
+      if (read) this.#index.verify(read);
+    }
+    return { ...view, changedKeys: changed() };
   }
 
   /** The snapshot of a content: the one that exists, or else the first name that is free; undefined when none is. */

@@ -2,13 +2,11 @@
 // --append-hash` and kustomize would give, so that people can compute it themselves. Source of the rules:
 // k8s.io/kubectl/pkg/util/hash (hash.go, encodeConfigMap and encodeSecret).
 
-import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { Content, SourceKind } from './types.ts';
 
 const HASH_LENGTH = 10;
 const DEFAULT_TYPE = 'Opaque';
-// Of this process alone: nobody who sees its memory can try passwords on the digests.
-const KEY = randomBytes(32);
 // Vowels and look-alikes are replaced, so that no hash spells a word.
 const SAFE: Readonly<Record<string, string>> = { '0': 'g', '1': 'h', '3': 'k', a: 'm', e: 't' };
 
@@ -24,21 +22,6 @@ export function contentHash(kind: SourceKind, name: string, content: Content): s
   const text = `{${binary}"data":${goMap(content.data)},"kind":${goString(kind)},"name":${goString(name)}${typed}}`;
   const hex = createHash('sha256').update(text).digest('hex').slice(0, HASH_LENGTH);
   return [...hex].map((character) => SAFE[character] ?? character).join('');
-}
-
-/** One short digest a key, so that two contents can be compared by key without keeping them. */
-export function keyDigests(content: Content): ReadonlyMap<string, string> {
-  const digest = (value: string) => createHmac('sha256', KEY).update(value).digest('base64').slice(0, 16);
-  return new Map([
-    ...Object.entries(content.data).map(([key, value]) => [key, digest(`t${value}`)] as const),
-    ...Object.entries(content.binaryData).map(([key, value]) => [key, digest(`b${value}`)] as const),
-  ]);
-}
-
-/** The keys that were added, removed or changed between two contents, sorted. */
-export function changedKeys(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): string[] {
-  const keys = new Set([...before.keys(), ...after.keys()]);
-  return [...keys].filter((key) => before.get(key) !== after.get(key)).sort();
 }
 
 // Go sorts map keys by bytes; JavaScript would put integer-like keys first, so the text is built by hand.

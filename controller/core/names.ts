@@ -34,6 +34,8 @@ export const OWNERS_ANNOTATION = `${DOMAIN}/owners`;
 export const SOURCE_NAME_ANNOTATION = `${DOMAIN}/source-name`;
 export const SOURCE_UID_ANNOTATION = `${DOMAIN}/source-uid`;
 export const SOURCE_VERSION_ANNOTATION = `${DOMAIN}/source-resource-version`;
+/** On a snapshot of a ConfigMap: a digest of each key, as JSON, to name those that a later content changes. */
+export const KEY_DIGESTS_ANNOTATION = `${DOMAIN}/key-digests`;
 /** On a snapshot, `rolled.configrollout.dev/<workload uid>: <generation>`: outlives the label on the workload. */
 export const ROLLED_RECORD_PREFIX = `rolled.${DOMAIN}/`;
 

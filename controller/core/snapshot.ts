@@ -1,8 +1,10 @@
 // Snapshots: how they are named, made and recognised.
 
 import { createHash } from 'node:crypto';
+import { writeKeyDigests } from './key-digests.ts';
 import {
   CONTENT_HASH_LABEL,
+  KEY_DIGESTS_ANNOTATION,
   MANAGED_BY_LABEL,
   MANAGER,
   ROLLED_RECORD_PREFIX,
@@ -84,6 +86,7 @@ export function snapshotManifest(
   content: Content,
   owners: readonly Workload[],
 ): SnapshotManifest {
+  const digests = writeKeyDigests(source.kind, content);
   return {
     apiVersion: 'v1',
     kind: source.kind,
@@ -99,6 +102,7 @@ export function snapshotManifest(
         [SOURCE_NAME_ANNOTATION]: source.name,
         [SOURCE_UID_ANNOTATION]: source.uid,
         [SOURCE_VERSION_ANNOTATION]: source.resourceVersion,
+        ...(digests !== undefined && { [KEY_DIGESTS_ANNOTATION]: digests }),
         ...Object.fromEntries(owners.map(({ uid }) => [`${ROLLED_RECORD_PREFIX}${uid}`, NEVER_ROLLED])),
       },
       ownerReferences: owners.map(ownerReference),
@@ -126,6 +130,7 @@ export function snapshotInfo(
     hash,
     sourceUid: annotations[SOURCE_UID_ANNOTATION],
     sourceResourceVersion: annotations[SOURCE_VERSION_ANNOTATION],
+    keyDigests: annotations[KEY_DIGESTS_ANNOTATION],
     records: Object.fromEntries(records),
   };
 }

@@ -39,6 +39,8 @@ export interface SnapshotInfo {
   readonly hash: string;
   readonly sourceUid: string | undefined;
   readonly sourceResourceVersion: string | undefined;
+  /** See key-digests.ts. */
+  readonly keyDigests: string | undefined;
   /** Workload uid → generation at which that workload was last rolled to this snapshot. */
   readonly records: Readonly<Record<string, number>>;
 }

@@ -205,7 +205,14 @@ export function aSnapshot({
   records?: Readonly<Record<string, number>>;
 } = {}): Snapshot {
   const name = overrides.name ?? pinned(source, hash);
-  const snapshot = { source, hash, sourceUid: `uid-${source}`, sourceResourceVersion: '10', records };
+  const snapshot = {
+    source,
+    hash,
+    sourceUid: `uid-${source}`,
+    sourceResourceVersion: '10',
+    keyDigests: undefined,
+    records,
+  };
   return { ...aConfigMap({ name, sourceLabel: source, ...overrides }), snapshot };
 }
 

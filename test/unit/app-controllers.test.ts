@@ -111,6 +111,23 @@ describe('what triggers ask for', () => {
   });
 });
 
+test('the first change after a takeover costs one read: snapshots say themselves which keys a new content changes', async () => {
+  const shop = aShop();
+  await shop.controller.untilQuiet();
+  shop.restart();
+  await atWork(shop, async () => {
+    await rest(shop);
+    const { reads } = shop.cluster;
+    await perform(shop, { do: 'edit', source: 'foo', value: 'b' });
+    await rest(shop);
+    expect(shop.cluster.reads - reads).toBe(1);
+    const causes = shop.cluster
+      .history('web')
+      .map(({ metadata }) => metadata.annotations?.['kubernetes.io/change-cause']);
+    expect(causes.at(-1)).toBe('configmap/foo: k');
+  });
+});
+
 test('a snapshot that somebody deletes is made again while its content is current', async () => {
   const shop = aShop();
   await atWork(shop, async () => {

@@ -1,6 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
-import { changedKeys, contentHash, keyDigests } from '../../controller/core/content-hash.ts';
+import { contentHash } from '../../controller/core/content-hash.ts';
 import type { Content } from '../../controller/core/types.ts';
 
 const text = (data: Record<string, string>): Content => ({ data, binaryData: {} });
@@ -90,39 +89,5 @@ describe('the content hash', () => {
       text({}),
     ];
     expect(new Set(contents.map((content) => contentHash('ConfigMap', 'foo', content))).size).toBe(contents.length);
-  });
-});
-
-describe('the digests of keys', () => {
-  test('name exactly the keys that were added, removed or changed, sorted', () => {
-    const before = keyDigests(text({ same: '1', gone: '2', other: '3' }));
-    const after = keyDigests(text({ same: '1', other: '4', added: '5' }));
-    expect(changedKeys(before, after)).toEqual(['added', 'gone', 'other']);
-  });
-
-  test('see a key that went from text to bytes of the same letters', () => {
-    const before = keyDigests(text({ k: 'YQ==' }));
-    const after = keyDigests(binary({ k: 'YQ==' }));
-    expect(changedKeys(before, after)).toEqual(['k']);
-  });
-
-  test('are equal for a content and its equal', () => {
-    expect(changedKeys(keyDigests(text({ a: '1' })), keyDigests(text({ a: '1' })))).toEqual([]);
-  });
-
-  test('do not hold the values', () => {
-    const digests = keyDigests(text({ password: 'hunter2' }));
-    expect(JSON.stringify([...digests])).not.toContain('hunter2');
-  });
-
-  test('find a difference exactly when the hashes differ', () => {
-    const maps = fc.dictionary(fc.constantFrom('a', 'b', '10', '2'), fc.constantFrom('', 'x', 'y'), { maxKeys: 4 });
-    fc.assert(
-      fc.property(maps, maps, (one, two) => {
-        const differ = changedKeys(keyDigests(text(one)), keyDigests(text(two))).length > 0;
-        const hashes = [one, two].map((data) => contentHash('ConfigMap', 'foo', text(data)));
-        expect(differ).toBe(hashes[0] !== hashes[1]);
-      }),
-    );
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { type Action, describeAction } from '../../controller/core/actions.ts';
 import type { Decision } from '../../controller/core/decide.ts';
+import { writeKeyDigests } from '../../controller/core/key-digests.ts';
 import { obstacleOf } from '../../controller/core/opt-in.ts';
 import { awaitsSnapshot, planSource, type SourceObservation } from '../../controller/core/plan-source.ts';
 import { isSnapshotOf, snapshotInfo, snapshotManifest } from '../../controller/core/snapshot.ts';
@@ -168,6 +169,7 @@ describe('a snapshot’s manifest', () => {
           'configrollout.dev/source-name': 'foo',
           'configrollout.dev/source-uid': 'uid-1',
           'configrollout.dev/source-resource-version': '42',
+          'configrollout.dev/key-digests': writeKeyDigests('ConfigMap', content),
           'rolled.configrollout.dev/uid-web': '0',
         },
         ownerReferences: [{ apiVersion: 'apps/v1', kind: 'Deployment', name: 'web', uid: 'uid-web' }],

@@ -1,6 +1,6 @@
 // Which keys differ between two contents. Of a Secret this is all that may be said.
 
-import { changedKeys, keyDigests } from '../../core/content-hash.ts';
+import { changedKeys, keyValues } from '../../core/key-digests.ts';
 import type { Content } from '../../core/types.ts';
 
 export interface KeyChanges {
@@ -11,7 +11,7 @@ export interface KeyChanges {
 
 /** Sorted by name. */
 export function compareKeys(before: Content, after: Content): KeyChanges {
-  const [a, b] = [keyDigests(before), keyDigests(after)];
+  const [a, b] = [keyValues(before), keyValues(after)];
   const keys = changedKeys(a, b);
   return {
     changed: keys.filter((key) => a.has(key) && b.has(key)),
