@@ -2,11 +2,13 @@
 // No cache, no queue of keys, no decision, no care for what may go wrong. Runs as a candidate does, on its own kubeconfig.
 
 import { createHash } from 'node:crypto';
+import { variableOf } from '../../controller/config-flags.ts';
 import { MANAGER } from '../../controller/core/names.ts';
 import { ApiError } from '../../controller/kube/api-error.ts';
 import { KubeClient } from '../../controller/kube/client.ts';
 import { loadKubeConfig } from '../../controller/kube/kubeconfig.ts';
 import { ACCEPT_METADATA, ACCEPT_METADATA_LIST } from '../../controller/runtime/http-list-watch.ts';
+import { allowEverything } from './bare-admission.ts';
 import { BARE_LOOP_ANNOTATION } from './targets.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: objects of the API server, read as they come
@@ -36,6 +38,9 @@ let sent = 0;
 
 await Promise.all((await list('/apis/apps/v1/deployments')).items.map(take));
 const [replicaSets, sources] = await Promise.all([list('/apis/apps/v1/replicasets'), list('/api/v1/configmaps')]);
+// Told like the controllers whether, and where, it is asked about what it writes.
+const webhookPort = process.env[variableOf('webhook-port')];
+if (webhookPort !== undefined) await allowEverything(client, Number(webhookPort));
 console.log('ready');
 await Promise.all([
   follow('/apis/apps/v1/replicasets', replicaSets, 'ADDED', ({ metadata }) => {

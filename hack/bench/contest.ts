@@ -42,9 +42,10 @@ export async function contest(bench: Bench, { name, rounds, cast, turn }: Contes
     await running.stop();
     return { stage, samples: [], requests: new Map(), cpuMs: 0 };
   };
-  const floor = await enter(bench.floor);
   const candidates: Score[] = [];
   for (const candidate of bench.candidates) candidates.push(await enter(candidate));
+  // After those whose certificate it may need.
+  const floor = await enter(bench.floor);
   for (let round = 1; round <= rounds; round += 1) {
     for (const score of [...candidates, floor]) {
       bench.progress(`${name}: round ${round} of ${rounds}, ${score.stage.candidate.name}`);

@@ -75,12 +75,11 @@ export function loadScenario(load: Load): Scenario {
       return (candidates.length + Number(hasFloor(quick))) * (seconds + settingUp + evening);
     },
     async run(bench) {
+      const tallies: { readonly name: string; readonly own: Tallied }[] = [];
+      for (const candidate of bench.candidates)
+        tallies.push({ name: candidate.name, own: await play(bench, load, candidate) });
       const floor = hasFloor(bench.quick) ? await play(bench, load, bench.floor) : undefined;
-      const figures: Figure[] = [];
-      for (const candidate of bench.candidates) {
-        figures.push(...figuresOf(candidate.name, await play(bench, load, candidate), floor));
-      }
-      return figures;
+      return tallies.flatMap(({ name, own }) => figuresOf(name, own, floor));
     },
   };
 }

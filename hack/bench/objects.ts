@@ -77,7 +77,7 @@ export function workloadObject(
   };
   return {
     path: collectionPath(resource, namespace),
-    body: { metadata: { name, annotations: target.ofWorkload() }, spec },
+    body: { metadata: { name, labels: target.workloadLabels, annotations: target.ofWorkload() }, spec },
   };
 }
 

@@ -17,6 +17,8 @@ export interface Options {
   /** Names, in the order of the list. */
   readonly scenarios: readonly string[];
   readonly quick: boolean;
+  /** Whether config-rollout serves admission, as it does where it is installed. */
+  readonly admission: boolean;
   readonly seconds: number;
   readonly output: 'table' | 'json';
   readonly help: boolean;
@@ -24,6 +26,9 @@ export interface Options {
 
 const OWN_COMMAND = 'dist/config-rollout-controller';
 const OWN: CandidateOption = { name: 'config-rollout', target: 'config-rollout', command: OWN_COMMAND };
+
+/** The scenario that measures admission alone. */
+const ADMISSION = 'admission';
 
 /** `quick` has its own; both give way to --seconds. */
 const SECONDS = { full: 60, quick: 1 };
@@ -34,6 +39,7 @@ const FLAGS = {
   scenario: { type: 'string', multiple: true, default: [] as string[] },
   seconds: { type: 'string' },
   quick: { type: 'boolean', default: false },
+  'no-admission': { type: 'boolean', default: false },
   output: { type: 'string', default: 'table' },
   help: { type: 'boolean', short: 'h', default: false },
 } satisfies ParseArgsOptionsConfig;
@@ -42,15 +48,19 @@ const FLAGS = {
 export function parseOptions(args: readonly string[], known: readonly string[], quickOnes: readonly string[]): Options {
   const { values, tokens } = parse(args);
   const { scenario, seconds, quick, output, help } = values;
+  const admission = !values['no-admission'];
   const unknown = scenario.find((name) => !known.includes(name));
   if (unknown !== undefined) throw new Problem(`--scenario: there is no ${unknown}; there are ${known.join(', ')}.`);
-  const all = quick ? quickOnes : known;
+  if (!admission && scenario.includes(ADMISSION))
+    throw new Problem(`--no-admission leaves nothing of --scenario ${ADMISSION}.`);
+  const all = (quick ? quickOnes : known).filter((name) => admission || name !== ADMISSION);
   const chosen = scenario.length > 0 ? scenario : all;
   if (output !== 'table' && output !== 'json') throw new Problem(`--output: ${output} is neither table nor json.`);
   return {
     candidates: candidatesOf(tokens),
     scenarios: known.filter((name) => chosen.includes(name)),
     quick,
+    admission,
     seconds: whole('seconds', seconds ?? String(quick ? SECONDS.quick : SECONDS.full)),
     output,
     help,
@@ -100,6 +110,7 @@ export function usage(scenarios: readonly Pick<Scenario, 'name' | 'about'>[], qu
 
   --scenario NAME      only this one; may be given several times
   --quick              smaller; unless others are named, only ${quickOnes.join(', ')}: in two minutes
+  --no-admission       config-rollout without its webhook, and the bare loop without one, too
   --seconds N          length of a load (default ${SECONDS.full}, with --quick ${SECONDS.quick})
   --target NAME        ${TARGET_NAMES.join(', ')}: how workloads opt in (default ${OWN.target}); several are
                        measured in turns, in one run, also two builds of the same
@@ -112,7 +123,8 @@ export function usage(scenarios: readonly Pick<Scenario, 'name' | 'about'>[], qu
 Scenarios:
 ${lines.join('\n')}
 
-Controllers run one at a time, in turns; config-rollout as it is installed, with admission. By default it waits a second
-before it rolls, so that what is applied together rolls together: here it runs with --settle 0s but where it is said, to
-show what is work. The exit code is 1 when something went wrong, not when something was slow.`;
+Controllers run one at a time, in turns; config-rollout as it is installed, with admission. API servers then ask a webhook
+about each patch of a workload, and so they do about the bare loop's, which says yes at once; unless one of the targets has
+no admission: then nobody is asked about these. By default config-rollout waits a second before it rolls, so that what is
+applied together rolls together: here it runs with --settle 0s but where it is said, to show what is work. The exit code is 1 when something went wrong, not when something was slow.`;
 }

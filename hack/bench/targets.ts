@@ -1,10 +1,10 @@
 // How workloads opt in, the one thing in which controllers differ here. For all of them a workload has rolled when its pod
 // template has changed.
 
-import { OWNERS_ANNOTATION } from '../../controller/core/names.ts';
+import { MANAGED_LABEL, OWNERS_ANNOTATION } from '../../controller/core/names.ts';
 import type { Settings } from './scenario.ts';
 
-type Annotations = Readonly<Record<string, string>>;
+type Strings = Readonly<Record<string, string>>;
 
 // biome-ignore lint/suspicious/noExplicitAny: objects of the API server, read as they come
 type Json = any;
@@ -18,9 +18,11 @@ export interface Use {
 export interface Target {
   readonly name: string;
   /** Annotations of a source that rolls its users. */
-  ofSource(use: Use): Annotations;
+  ofSource(use: Use): Strings;
   /** Annotations of a workload that rolls with what its template names. */
-  ofWorkload(): Annotations;
+  ofWorkload(): Strings;
+  /** Labels of a workload, whoever's it is. */
+  readonly workloadLabels?: Strings;
   /** False while the controller is still to take the workload over, by a rollout that is no change's; undefined: it never does. */
   readonly hasAdopted?: (workload: Json) => boolean;
   /** What it prints once its caches are complete; undefined: the audit log has to tell. */
@@ -34,7 +36,7 @@ export interface Target {
 export const TARGET_NAMES = ['config-rollout', 'reloader', 'wave'] as const;
 export type TargetName = (typeof TARGET_NAMES)[number];
 
-const none = (): Annotations => ({});
+const none = (): Strings => ({});
 
 export const TARGETS: Readonly<Record<TargetName, Target>> = {
   'config-rollout': {
@@ -71,3 +73,18 @@ export const FLOOR: Target = {
   ofWorkload: () => ({ [BARE_LOOP_ANNOTATION]: 'true' }),
   readyText: 'ready',
 };
+
+/**
+ * The same where API servers ask about each write of a workload, as they do where config-rollout is installed: by its label,
+ * which says here that config-rollout itself has nothing to do with it.
+ */
+export const REVIEWED_FLOOR: Target = {
+  ...FLOOR,
+  workloadLabels: { [MANAGED_LABEL]: 'none' },
+  servingText: 'ready',
+};
+
+/** The same, with nobody to ask. */
+export function withoutAdmission({ servingText: _, ...target }: Target): Target {
+  return target;
+}

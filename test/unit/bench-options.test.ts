@@ -48,6 +48,13 @@ describe('the benchmark', () => {
     expect(parse('--quick', '--scenario', 'S2').scenarios).toEqual(['S2']);
   });
 
+  test('measures as it is installed, or without admission and what is measured of that', () => {
+    const all = ['latency', 'admission'];
+    expect(parseOptions([], all, [])).toMatchObject({ admission: true, scenarios: all });
+    expect(parseOptions(['--no-admission'], all, [])).toMatchObject({ admission: false, scenarios: ['latency'] });
+    expect(() => parseOptions(['--no-admission', '--scenario', 'admission'], all, [])).toThrow(Problem);
+  });
+
   test('keeps its own order of scenarios', () => {
     expect(parse('--scenario', 'S2', '--scenario', 'latency').scenarios).toEqual(['latency', 'S2']);
   });
