@@ -6,8 +6,17 @@ import { closeSync, openSync, readSync } from 'node:fs';
 export type Requests = ReadonlyMap<string, number>;
 
 const WRITES = ['create', 'update', 'patch', 'delete', 'deletecollection'];
-// What a controller does whether or not there is work.
-const IDLE = ['leases', 'subjectaccessreviews', 'tokenreviews', 'selfsubjectaccessreviews'];
+// What a controller does whether or not there is work: ours looks now and then whether there are Rollouts on this server,
+// and whether API servers still trust its webhook.
+const IDLE = [
+  'leases',
+  'subjectaccessreviews',
+  'tokenreviews',
+  'selfsubjectaccessreviews',
+  'rollouts',
+  'mutatingwebhookconfigurations',
+  'validatingwebhookconfigurations',
+];
 
 export interface Totals {
   /** Without watches. */
