@@ -1,7 +1,7 @@
 # Every task of the project. The machine needs git, Node 20 or newer, npm and make; what else a task needs, it installs.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test build verify test-unit test-integration test-faults test-model test-e2e soak bench image format generate sbom krew cluster-up cluster-down clean
+.PHONY: help demo test build verify test-unit test-integration test-faults test-histories test-model test-e2e soak bench image format generate sbom krew cluster-up cluster-down clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ test-integration: node_modules/.package-lock.json ## Run the scenarios and the f
 
 test-faults: node_modules/.package-lock.json ## Run the faults alone: broken connections, crashes, random histories, bad input
 	@npm run -s integration -- test/faults $(ARGS)
+
+test-histories: node_modules/.package-lock.json ## Run random histories on a real API server, all disturbed (HISTORIES=10000: four hours; SEED=… repeats)
+	@HISTORIES=$(or $(HISTORIES),10000) npm run -s integration -- test/faults/histories $(ARGS)
 
 test-model: node_modules/.package-lock.json ## Run random histories over a model of the cluster (RUNS=12500 of each of eight sorts: 100,000)
 	@RUNS=$(or $(RUNS),1000) npm run -s unit -- test/unit/app-promises

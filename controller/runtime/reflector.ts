@@ -2,7 +2,6 @@
 // It never gives up and never exits the process: an outage, a missing permission or a restarted API server is a reason
 // to wait, and the store keeps what was last known meanwhile.
 
-import { setImmediate as othersTurn } from 'node:timers/promises';
 import { type ChildAbort, childAbort } from './abort.ts';
 import { Backoff, sleep } from './backoff.ts';
 import { messageOf, retryAfterOf, statusOf } from './failure.ts';
@@ -140,8 +139,6 @@ export class Reflector<T extends Stored> {
         }
         this.#handle(event);
         if (events++ === 0) this.#recovered();
-        // Hundreds come at once where hundreds of workloads roll, and API servers wait for answers meanwhile.
-        await othersTurn();
       }
     } finally {
       clearTimeout(watchdog);

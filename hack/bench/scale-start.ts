@@ -1,16 +1,10 @@
 // What the start of a controller takes, where there is much to read: memory, time, requests.
 
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ApiError } from '../../controller/kube/api-error.ts';
-import type { KubeClient } from '../../controller/kube/client.ts';
-import { resourcePath } from '../../controller/kube/paths.ts';
-import { ACCEPT_METADATA_LIST } from '../../controller/runtime/http-list-watch.ts';
-import { DEFAULT_TIMINGS } from '../../controller/runtime/reflector-timings.ts';
-import { CONFIG_ROLLOUTS } from '../../controller/workloads/config-rollout.ts';
-import type { ResourceName } from '../../controller/workloads/kind.ts';
-import { revisionKinds, WORKLOAD_KINDS } from '../../controller/workloads/kinds.ts';
-import { SOURCES } from '../../controller/workloads/sources.ts';
+import { repositoryRoot } from '../embedded/paths.ts';
 import { Problem } from '../embedded/problem.ts';
 import { AuditLog, type Requests, totalsOf } from './audit.ts';
 import { cpuSecondsOf, median, residentMiB } from './measure.ts';
@@ -29,18 +23,17 @@ const POLL_MS = 100;
 /** Between two looks at it. */
 const IDLE_CPU_SECONDS = 0.02;
 const PATIENCE_MS = 900_000;
-const NOT_FOUND = 404;
 const WORKERS = 'system:kube-controller-manager';
 
 /** Starts it, and waits until nothing has been written for `restMs`. It goes on running. */
 export async function startMeasured(
-  { client, signal }: Bench,
+  bench: Bench,
   candidate: Candidate,
   restMs: number,
 ): Promise<{ readonly running: Running; readonly start: Start }> {
-  const bareMs = median([await bareLists(client, signal), await bareLists(client, signal)]);
+  const bareMs = median([await bareLists(bench), await bareLists(bench)]);
   const running = await candidate.start();
-  const requests = await rest(running, restMs, signal);
+  const requests = await rest(running, restMs, bench.signal);
   const { pid, readyMs } = running;
   return { running, start: { readyMs, bareMs, restMiB: residentMiB(pid), peakMiB: peakMiB(pid), requests } };
 }
@@ -81,39 +74,20 @@ async function stillness(ms: number, signal: AbortSignal, moves: () => Promise<b
   }
 }
 
-/** The same LISTs, page by page and side by side, by the controller's own HTTP client; nothing is kept. In ms. */
-async function bareLists(client: KubeClient, signal: AbortSignal): Promise<number> {
+/** The same LISTs and nothing else, by a process that has to start, too. In ms. */
+async function bareLists({ cluster, signal }: Bench): Promise<number> {
   const startedAt = performance.now();
-  const whole = [...WORKLOAD_KINDS, ...revisionKinds(WORKLOAD_KINDS), CONFIG_ROLLOUTS];
-  await Promise.all([
-    bareList(client, SOURCES.ConfigMap, signal, ACCEPT_METADATA_LIST),
-    ...whole.map((of) => bareList(client, of, signal)),
-  ]);
+  const env = { ...process.env, KUBECONFIG: cluster.kubeconfig };
+  const argv = ['--no-warnings', 'hack/bench/bare-lists.ts'];
+  const child = spawn(process.execPath, argv, {
+    cwd: repositoryRoot,
+    env,
+    stdio: ['ignore', 'ignore', 'inherit'],
+    signal,
+  });
+  const [code] = await once(child, 'exit');
+  if (code !== 0) throw new Problem('The bare LISTs failed; see above.');
   return performance.now() - startedAt;
-}
-
-async function bareList(
-  client: KubeClient,
-  of: ResourceName,
-  signal: AbortSignal,
-  accept = 'application/json',
-): Promise<void> {
-  let token: string | undefined;
-  try {
-    do {
-      const query = { limit: DEFAULT_TIMINGS.pageSize, continue: token };
-      const takeItem = () => undefined;
-      const page = await client.request<Page>('GET', resourcePath(of), { query, accept, signal, takeItem });
-      token = page.metadata.continue || undefined;
-    } while (token !== undefined);
-  } catch (error) {
-    // A kind that is not installed.
-    if (!(error instanceof ApiError && error.status === NOT_FOUND)) throw error;
-  }
-}
-
-interface Page {
-  readonly metadata: { readonly continue?: string };
 }
 
 /** The most that was resident at any time. */

@@ -1,8 +1,7 @@
 // Random histories on the real API server: whatever people do to workloads and their sources, and whatever happens to
 // controllers, API server and etcd meanwhile, the promises hold at each rest, and in the end nobody writes any more.
 //
-// HISTORIES=10000 npm run -s integration -- test/faults/histories
-// SEED=… HISTORIES=2 repeats one, without admission and with it.
+// make test-histories HISTORIES=10000; SEED=… HISTORIES=2 repeats one, without admission and with it.
 // DISTURBED=controllers: API server and etcd run on; DISTURBED=nothing: all does.
 
 import { mkdtempSync } from 'node:fs';

@@ -38,6 +38,8 @@ function scheduleOf(kinds: readonly DisturbanceKind[], seed: number): readonly D
 
 const LEASE_MS = 6000;
 const FLAGS = [
+  // By default, and long enough for what is changed together while fifty histories share a busy machine.
+  ...['--settle', '1s'],
   '--secrets',
   '--leader-elect',
   ...['--leader-elect-lease-duration', `${LEASE_MS}ms`],

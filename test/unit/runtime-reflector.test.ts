@@ -269,20 +269,6 @@ describe('watching', () => {
     expect(content()).toEqual(['b@15']);
   });
 
-  test('gives others their turn between events that come at once', async () => {
-    const many = Array.from({ length: 50 }, (_, i) => line('ADDED', raw(`n${i}`, 11 + i)));
-    script = [list(10, []), watch([many.join('')], 'stay')];
-    const { store } = start();
-    const turns: number[] = [];
-    const takeTurns = () => {
-      turns.push(store.size);
-      if (store.size < 50) setImmediate(takeTurns);
-    };
-    takeTurns();
-    await until(() => store.size === 50);
-    expect(new Set(turns).size).toBeGreaterThan(40);
-  });
-
   test('resumes after an end and after a cut where it was, bookmarks included, without a list', async () => {
     script = [
       list(10, []),
