@@ -38,6 +38,10 @@ export interface ConfigRolloutManifest {
 // Most rollouts of small workloads are done by then: one write says how it ended.
 const PASSING_MS = 1000;
 
+// Whoever is told that there is one already waits for the watch to show it; in vain where that was a proxy's word, or an API
+// server's that was still starting.
+const LOOK_AGAIN_MS = 5000;
+
 export interface StatusPlan extends Plan {
   /** What would be written passes, as a rule: it is written when it lasts. */
   readonly passes?: true;
@@ -57,7 +61,7 @@ export function planStatus(
   if (workload.deleting) return NOTHING;
   if (configRollout === undefined) {
     const isManaged = sources.length > 0 && !['none', undefined].includes(workload.labels[MANAGED_LABEL]);
-    return isManaged ? { actions: [create(workload)] } : NOTHING;
+    return isManaged ? { actions: [create(workload)], requeueAfterMs: LOOK_AGAIN_MS } : NOTHING;
   }
   if (configRollout.deleting) return NOTHING;
   const { generation, status: before, policy } = configRollout;

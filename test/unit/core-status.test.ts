@@ -244,6 +244,11 @@ describe('the plan for a ConfigRollout', () => {
     ]);
   });
 
+  test('looks again for one that it has made: the answer that there is one already may have been wrong', () => {
+    expect(planned({}).requeueAfterMs).toBeGreaterThan(0);
+    expect(planned({ configRollout: existing() }).requeueAfterMs).toBeUndefined();
+  });
+
   test.each<[string, Partial<ConfigRolloutObservation>]>([
     ['a workload that is not managed', { workload: aWorkload(), sources: [] }],
     ['one that nobody has marked yet', { workload: aWorkload({ mounts: ['foo'] }) }],
