@@ -44,8 +44,8 @@ function bench(options: Options): Promise<number> {
       outcomes.push(outcome);
       print(`\n${asTable(outcome)}\n`);
     }
-    const { candidates, quick, seconds } = options;
-    const report = { machine, options: { candidates, quick, seconds }, outcomes };
+    const { candidates, quick, admission, seconds } = options;
+    const report = { machine, options: { candidates, quick, admission, seconds }, outcomes };
     if (options.output === 'json') console.log(asJson(report));
     progress('Done.');
     return isWrong(report) ? 1 : 0;

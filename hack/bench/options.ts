@@ -126,5 +126,6 @@ ${lines.join('\n')}
 Controllers run one at a time, in turns; config-rollout as it is installed, with admission. API servers then ask a webhook
 about each patch of a workload, and so they do about the bare loop's, which says yes at once; unless one of the targets has
 no admission: then nobody is asked about these. By default config-rollout waits a second before it rolls, so that what is
-applied together rolls together: here it runs with --settle 0s but where it is said, to show what is work. The exit code is 1 when something went wrong, not when something was slow.`;
+applied together rolls together: here it runs with --settle 0s but where it is said, to show what is work. The exit code
+is 1 when something went wrong, not when something was slow.`;
 }

@@ -13,7 +13,7 @@ export interface Outcome {
 
 export interface Report {
   readonly machine: Machine;
-  readonly options: Pick<Options, 'candidates' | 'quick' | 'seconds'>;
+  readonly options: Pick<Options, 'candidates' | 'quick' | 'admission' | 'seconds'>;
   readonly outcomes: readonly Outcome[];
 }
 

@@ -117,7 +117,7 @@ describe('a figure', () => {
   const report = {
     machine: { cpus: 1, model: '', memoryGiB: 1, kernel: '', node: '', kubernetes: '', commit: undefined },
   };
-  const options = { candidates: [], quick: true, seconds: 1 };
+  const options = { candidates: [], quick: true, admission: true, seconds: 1 };
 
   test('aims at a value, at a ratio, or at nothing', () => {
     expect(isMet({ ...figure, atMost: 3 })).toBe(true);
