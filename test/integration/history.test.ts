@@ -56,6 +56,10 @@ describe('pruning', () => {
       await scenario.edit({ 'config.yml': version });
       await until(version, async () => (await scenario.snapshots()).some(({ data }) => data['config.yml'] === version));
     }
+    await until('the template has the last', async () => {
+      const { data } = await scenario.configMap(mountedBy(await scenario.deployment()));
+      return data['config.yml'] === 'p3';
+    });
     await scenario.kubectl('rollout', 'resume', 'deployment/bar');
     await scenario.runsWith({ 'config.yml': 'p3' });
     await until('two snapshots', async () => (await scenario.snapshots()).length === 2);
