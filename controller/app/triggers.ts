@@ -2,6 +2,7 @@
 // look-up, a key too few breaks a promise.
 
 import { isDeepStrictEqual } from 'node:util';
+import { readRolled } from '../core/names.ts';
 import type { ConfigRollout } from '../core/policy.ts';
 import { type ConfigObject, objectKey, type Revision, type Workload } from '../core/types.ts';
 import { type Change, EVERYWHERE, type Store, type Stored } from '../runtime/store.ts';
@@ -153,11 +154,20 @@ function relevant(object: Workload | Revision): object {
 
 function enqueueMounted(world: World, queues: Queues, holders: readonly (Workload | Revision | undefined)[]): void {
   for (const holder of holders) {
-    for (const { kind, name } of holder?.references ?? []) {
-      const object = holder && world.object({ kind, namespace: holder.namespace, name });
-      if (object && isSnapshot(object)) queues.snapshots.addAfter(objectKey(object), BOOKKEEPING_MS);
+    if (holder === undefined) continue;
+    for (const { kind, name } of holder.references) {
+      const object = world.object({ kind, namespace: holder.namespace, name });
+      if (object && isSnapshot(object))
+        queues.snapshots.addAfter(objectKey(object), isUndoneTo(holder, object) ? 0 : BOOKKEEPING_MS);
     }
   }
+}
+
+// The revision that owns it may be the oldest, which Kubernetes is pruning: the workload has to own it, too, before the
+// garbage collector finds that nobody does. What a rollout mounts is the workload's from the start.
+function isUndoneTo(holder: Revision | Workload, { kind, owners, snapshot }: SnapshotObject): boolean {
+  if (!('labels' in holder) || owners.some(({ uid }) => uid === holder.uid)) return false;
+  return readRolled(holder.labels, kind, snapshot.source)?.hash !== snapshot.hash;
 }
 
 /** After a source was looked at: its content may make a snapshot current, or superfluous. */

@@ -138,6 +138,24 @@ test('a snapshot that somebody deletes is made again while its content is curren
   });
 });
 
+test('a revision may be pruned right after an undo to it: its workload owns the snapshot by then', async () => {
+  const shop = aShop();
+  const { cluster } = shop;
+  await atWork(shop, async () => {
+    await rest(shop);
+    const oldest = WORKLOADS.map((name) => cluster.history(name)[0]?.metadata.name ?? '');
+    await perform(shop, { do: 'edit', source: 'foo', value: 'b' });
+    await rest(shop);
+    await cluster.undo('api');
+    cluster.deliver();
+    await jest.advanceTimersByTimeAsync(5);
+    for (const name of oldest) cluster.delete('ReplicaSet', name);
+    cluster.collectGarbage();
+    await rest(shop);
+    expect(brokenPromises(shop)).toEqual([]);
+  });
+});
+
 test('a paused Deployment is pinned to a change, and runs it when it is resumed', async () => {
   const shop = aShop();
   await atWork(shop, async () => {
