@@ -97,22 +97,26 @@ export class People {
     }
   }
 
-  /** `kubectl rollout undo`: to that revision. Of a Deployment, the annotations of the revision come with it. */
-  async undo(workload: Json, { object, template, number }: SeenRevision, byKubectl: boolean): Promise<void> {
+  /**
+   * `kubectl rollout undo`: to that revision. Of a Deployment, the annotations of the revision come with it. False when the
+   * revision is gone: kubectl, too, reads it in the moment before.
+   */
+  async undo(workload: Json, revision: SeenRevision, byKubectl: boolean): Promise<boolean> {
     const { kind, metadata } = workload;
-    const path = pathOf(this.#namespace, kind, metadata.name);
-    if (byKubectl) {
-      const to = `--to-revision=${number}`;
-      await this.#kubectl(['rollout', 'undo', `${kind.toLowerCase()}/${metadata.name}`, to]);
-    } else if ((kind as WorkloadKind) === 'Deployment') {
-      const body = [
-        { op: 'replace', path: '/spec/template', value: withoutHash(template) },
-        { op: 'replace', path: '/metadata/annotations', value: annotationsOf(workload, object) },
-      ];
-      await this.#ask('PATCH', path, { body, contentType: 'application/json-patch+json' });
-    } else {
-      await this.patchStrategically(path, object.data);
-    }
+    const { object, number } = revision;
+    const kindOf = (kind as WorkloadKind) === 'Deployment' ? 'ReplicaSet' : 'ControllerRevision';
+    return this.#persist(async () => {
+      const found = await this.read(kindOf, object.metadata.name);
+      if (found?.metadata.uid !== object.metadata.uid) return false;
+      if (byKubectl) {
+        const to = `--to-revision=${number}`;
+        await this.#kubectl(['rollout', 'undo', `${kind.toLowerCase()}/${metadata.name}`, to]);
+      } else {
+        const path = pathOf(this.#namespace, kind, metadata.name);
+        await this.#client.request('PATCH', path, undoing(workload, revision));
+      }
+      return true;
+    });
   }
 
   async #kubectl(args: readonly string[], input?: string): Promise<void> {
@@ -141,6 +145,15 @@ export class People {
       await sleep(AGAIN_MS);
     }
   }
+}
+
+function undoing(workload: Json, { object, template }: SeenRevision): RequestOptions {
+  if ((workload.kind as WorkloadKind) !== 'Deployment') return { body: object.data, contentType: STRATEGIC };
+  const body = [
+    { op: 'replace', path: '/spec/template', value: withoutHash(template) },
+    { op: 'replace', path: '/metadata/annotations', value: annotationsOf(workload, object) },
+  ];
+  return { body, contentType: 'application/json-patch+json' };
 }
 
 function withoutHash(template: Json): Json {

@@ -177,9 +177,10 @@ export class HistoryWorld {
   async #editAll(value: string): Promise<boolean> {
     if (this.#isExhausted()) return false;
     const there = sourcesOf(this.#history.setting).filter((source) => this.#expected.values[source] !== undefined);
+    if (there.length === 0) return false;
     await Promise.all(there.map((source) => this.#patchSource(source, value)));
     this.#expected.editedTogether(there, value);
-    return there.length > 0;
+    return true;
   }
 
   // Whoever rolls more often in a short time is slowed down, to one rollout in half a minute.
@@ -228,8 +229,8 @@ export class HistoryWorld {
     const which = older - 1 - ((back - 1) % older);
     const target = revisions[which];
     if (target === undefined) return false;
+    if (!(await this.#people.undo(workload, target, byKubectl))) return false;
     this.#expected.undone(name, this.#keys(name)[which] ?? '');
-    await this.#people.undo(workload, target, byKubectl);
     return true;
   }
 
