@@ -1,13 +1,14 @@
 // What each controller asks of the API server, as the API server's audit log has it: from outside, and so for any of them.
 
 import { closeSync, openSync, readSync } from 'node:fs';
+import { WEBHOOK_SECRET } from '../../controller/core/certificates.ts';
 
 /** Requests by verb and resource, `patch deployments` or `patch configrollouts/status`. */
 export type Requests = ReadonlyMap<string, number>;
 
 const WRITES = ['create', 'update', 'patch', 'delete', 'deletecollection'];
 // What a controller does whether or not there is work: ours looks now and then whether there are Rollouts on this server,
-// and whether API servers still trust its webhook.
+// whether API servers still trust its webhook, and whether its certificate is still good.
 const IDLE = [
   'leases',
   'subjectaccessreviews',
@@ -40,6 +41,7 @@ export interface AuditEntry {
 export function parseEntry(line: string): AuditEntry | undefined {
   const { stage, verb, user, objectRef } = JSON.parse(line);
   if (objectRef?.resource === undefined || IDLE.includes(objectRef.resource)) return undefined;
+  if (objectRef.resource === 'secrets' && objectRef.name === WEBHOOK_SECRET) return undefined;
   // A watch is logged when it begins and when it ends, anything else when it is answered.
   if (stage !== (verb === 'watch' ? 'ResponseStarted' : 'ResponseComplete')) return undefined;
   const { resource, subresource } = objectRef;

@@ -23,6 +23,12 @@ describe('an audit line', () => {
     ['a watch that begins', line('watch', 'configmaps'), 'watch configmaps'],
     ['a watch that ends', line('watch', 'configmaps', { stage: 'ResponseComplete' }), undefined],
     ['a heartbeat', line('update', 'leases'), undefined],
+    [
+      'a look at its own certificate',
+      line('get', '', { objectRef: { resource: 'secrets', name: 'config-rollout-webhook-tls' } }),
+      undefined,
+    ],
+    ['a Secret that is a source', line('get', '', { objectRef: { resource: 'secrets', name: 'foo' } }), 'get secrets'],
     ['no resource', line('get', '', { objectRef: undefined }), undefined],
   ])('%s', (_, text, expected) => {
     const entry = parseEntry(text);
