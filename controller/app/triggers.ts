@@ -164,7 +164,7 @@ function enqueueMounted(world: World, queues: Queues, holders: readonly (Workloa
 }
 
 // The revision that owns it may be the oldest, which Kubernetes is pruning: the workload has to own it, too, before the
-// garbage collector finds that nobody does. What a rollout mounts is the workload's from the start.
+// garbage collector finds that nobody does. What a rollout mounts is current, and would be made again.
 function isUndoneTo(holder: Revision | Workload, { kind, owners, snapshot }: SnapshotObject): boolean {
   if (!('labels' in holder) || owners.some(({ uid }) => uid === holder.uid)) return false;
   return readRolled(holder.labels, kind, snapshot.source)?.hash !== snapshot.hash;
