@@ -131,7 +131,7 @@ function onWorkload(
   const sides = [before, after].filter((side) => side !== undefined);
   for (const source of sides.flatMap((side) => [...world.sourcesNaming(side), ...world.sourcesOf(side)]))
     queues.sources.addAfter(objectKey(source), before === undefined ? 0 : BOOKKEEPING_MS);
-  enqueueMounted(world, queues, [before, after]);
+  enqueueMounted(world, queues, sides);
 }
 
 function onRevision(world: World, queues: Queues, { before, after }: Change<Revision>): void {
@@ -139,7 +139,8 @@ function onRevision(world: World, queues: Queues, { before, after }: Change<Revi
   const owner = (after ?? before)?.workload;
   const namespace = (after ?? before)?.namespace ?? '';
   if (owner) queues.workloads.add(objectKey({ ...owner, namespace }));
-  enqueueMounted(world, queues, [before, after]);
+  const sides = [before, after].filter((side) => side !== undefined);
+  enqueueMounted(world, queues, sides);
 }
 
 // But for the version, which each write to the object counts up, for who wrote what when, and for the count of its pods.
@@ -152,9 +153,8 @@ function relevant(object: Workload | Revision): object {
   return { ...object, ...IRRELEVANT, ...counts };
 }
 
-function enqueueMounted(world: World, queues: Queues, holders: readonly (Workload | Revision | undefined)[]): void {
+function enqueueMounted(world: World, queues: Queues, holders: readonly (Workload | Revision)[]): void {
   for (const holder of holders) {
-    if (holder === undefined) continue;
     for (const { kind, name } of holder.references) {
       const object = world.object({ kind, namespace: holder.namespace, name });
       if (object && isSnapshot(object))
@@ -166,8 +166,9 @@ function enqueueMounted(world: World, queues: Queues, holders: readonly (Workloa
 // The revision that owns it may be the oldest, which Kubernetes is pruning: the workload has to own it, too, before the
 // garbage collector finds that nobody does. What a rollout mounts is current, and would be made again.
 function isUndoneTo(holder: Revision | Workload, { kind, owners, snapshot }: SnapshotObject): boolean {
-  if (!('labels' in holder) || owners.some(({ uid }) => uid === holder.uid)) return false;
-  return readRolled(holder.labels, kind, snapshot.source)?.hash !== snapshot.hash;
+  // The owners last: a snapshot that two hundred workloads roll to has as many.
+  if (!('labels' in holder) || readRolled(holder.labels, kind, snapshot.source)?.hash === snapshot.hash) return false;
+  return !owners.some(({ uid }) => uid === holder.uid);
 }
 
 /** After a source was looked at: its content may make a snapshot current, or superfluous. */

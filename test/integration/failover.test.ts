@@ -163,7 +163,7 @@ describe('a leader that is killed', () => {
     await first.kill();
     await leads(second);
     await scenario.quiet(4000);
-    // What other tests left behind in their namespaces may give a successor work: a rollout that waited for its turn.
+    // What other tests left behind in their namespaces may give a successor work: a patch that the API server rejects each time.
     const namespaces = [scenario.namespace, 'config-rollout'];
     const written = auditEntries()
       .slice(length)

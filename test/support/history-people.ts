@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeClient, RequestOptions } from '../../controller/kube/client.ts';
 import { statusOf } from '../../controller/runtime/failure.ts';
-import { pathOf, type SeenRevision } from './history-objects.ts';
+import { pathOf, revisionKind, type SeenRevision } from './history-objects.ts';
 import type { WorkloadKind } from './history-steps.ts';
 import { runKubectl } from './scenario.ts';
 
@@ -38,10 +38,7 @@ export class People {
   }
 
   read(kind: Parameters<typeof pathOf>[1], name: string): Promise<Json | undefined> {
-    return this.#ask('GET', pathOf(this.#namespace, kind, name)).catch((error: unknown) => {
-      if (statusOf(error) === 404) return undefined;
-      throw error;
-    });
+    return this.#persist(() => this.#find(kind, name));
   }
 
   /** `kubectl create`. One that exists already is what an earlier try made. */
@@ -78,7 +75,7 @@ export class People {
 
   /** `kubectl apply`, by kubectl itself: what it sends, it works out. */
   async apply(manifest: Json): Promise<void> {
-    await this.#kubectl(['apply', '-f', '-'], JSON.stringify(manifest));
+    await this.#persist(() => this.#kubectl(['apply', '-f', '-'], JSON.stringify(manifest)));
   }
 
   /** `kubectl replace` */
@@ -104,9 +101,8 @@ export class People {
   async undo(workload: Json, revision: SeenRevision, byKubectl: boolean): Promise<boolean> {
     const { kind, metadata } = workload;
     const { object, number } = revision;
-    const kindOf = (kind as WorkloadKind) === 'Deployment' ? 'ReplicaSet' : 'ControllerRevision';
     return this.#persist(async () => {
-      const found = await this.read(kindOf, object.metadata.name);
+      const found = await this.#find(revisionKind(kind), object.metadata.name);
       if (found?.metadata.uid !== object.metadata.uid) return false;
       if (byKubectl) {
         const to = `--to-revision=${number}`;
@@ -119,18 +115,23 @@ export class People {
     });
   }
 
-  async #kubectl(args: readonly string[], input?: string): Promise<void> {
-    await this.#persist(async () => {
-      const { code, stderr } = await runKubectl([...args, '-n', this.#namespace], input);
-      if (code === 0) return;
-      const isOutage = /refused|EOF|reset|unable to connect|TLS|timed? ?out|Forbidden|not ready|try again/i.test(
-        stderr,
-      );
-      throw Object.assign(new Error(`kubectl ${args.join(' ')}: ${stderr}`), { status: isOutage ? 0 : 400 });
-    });
+  async #find(kind: Parameters<typeof pathOf>[1], name: string): Promise<Json | undefined> {
+    try {
+      return await this.#client.request<Json>('GET', pathOf(this.#namespace, kind, name));
+    } catch (error) {
+      if (statusOf(error) === 404) return undefined;
+      throw error;
+    }
   }
 
-  #ask(method: 'GET' | 'PUT' | 'PATCH' | 'DELETE', path: string, options: RequestOptions = {}): Promise<Json> {
+  async #kubectl(args: readonly string[], input?: string): Promise<void> {
+    const { code, stderr } = await runKubectl([...args, '-n', this.#namespace], input);
+    if (code === 0) return;
+    const isOutage = /refused|EOF|reset|unable to connect|TLS|timed? ?out|Forbidden|not ready|try again/i.test(stderr);
+    throw Object.assign(new Error(`kubectl ${args.join(' ')}: ${stderr}`), { status: isOutage ? 0 : 400 });
+  }
+
+  #ask(method: 'PUT' | 'PATCH' | 'DELETE', path: string, options: RequestOptions = {}): Promise<Json> {
     return this.#persist(() => this.#client.request<Json>(method, path, options));
   }
 

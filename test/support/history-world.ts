@@ -8,6 +8,7 @@ import {
   kindOfSource,
   kindOfWorkload,
   pathOf,
+  revisionKind,
   revisionsOf,
   sourceManifest,
   type Wishes,
@@ -259,7 +260,7 @@ export class HistoryWorld {
     // The controller of StatefulSets looks only when something happens to it; that of a paused Deployment not at all.
     if (which === -1 && (kind === 'StatefulSet' || this.#wishes(name).paused)) return false;
     if (which === 0) this.#expected.workload(name).revisions.shift();
-    await this.#people.delete({ ...target.object, kind: kind === 'Deployment' ? 'ReplicaSet' : 'ControllerRevision' });
+    await this.#people.delete({ ...target.object, kind: revisionKind(kind) });
     return true;
   }
 
