@@ -30,6 +30,7 @@ export function workloadAdmission(
     const isOwn = request.fieldManager === MANAGER;
     // What the controller writes is its own decision already; only its claim on the names is taken away.
     const plan = isOwn ? planNothing(observer, workload, replaced) : await planFor(request, workload, replaced);
+    if (!isOwn && !request.dryRun && replaced) await claimMounted(request, replaced, plan);
     if (plan.why && !request.dryRun) {
       log('info', 'workload pinned at admission', { key: keyOf(request), reason: plan.why, user: request.user.name });
     }
@@ -49,6 +50,17 @@ export function workloadAdmission(
       // Better the former content, or the raw reference, than the name of a copy that does not exist.
       log('error', `no snapshot at admission: ${messageOf(error)}`, { key: keyOf(request) });
       return planAdmission({ ...observed, hold: true });
+    }
+  }
+
+  // The revision that owns what is undone to may be the oldest, and be pruned, or made anew, before the controller has seen
+  // the undo: the garbage collector must find another owner then.
+  async function claimMounted(request: AdmissionRequest, workload: Workload, { mounts }: AdmissionPlan) {
+    const actions = mounts.flatMap((mount) => observer.claim(workload, mount) ?? []);
+    try {
+      await apply(keyOf(request), { actions });
+    } catch (error) {
+      log('info', `not an owner at admission: ${messageOf(error)}`, { key: keyOf(request) });
     }
   }
 

@@ -1,9 +1,11 @@
 // The world as it matters to a workload that is about to be stored. The caches may be behind what the same `kubectl apply`
 // wrote a moment ago: whatever would be decided on news, or on a new template, is looked up live first.
 
+import type { Action } from '../core/actions.ts';
 import { decide, type Pins, pinKey, type SourceView } from '../core/decide.ts';
 import { MANAGED_LABEL, readRolled } from '../core/names.ts';
 import { type AdmissionObservation, withState } from '../core/plan-admission.ts';
+import { planClaim } from '../core/plan-snapshot.ts';
 import { intervalMsLeft } from '../core/policy.ts';
 import { type Claim, type ConfigObject, display, type Reference, type Workload } from '../core/types.ts';
 import type { Log } from '../runtime/log.ts';
@@ -64,6 +66,12 @@ export class AdmissionObserver {
   claims(replaced: Workload | undefined): readonly Claim[] {
     const cached = replaced && this.#world.workload(replaced.kind, replaced.namespace, replaced.name);
     return cached?.uid === replaced?.uid ? (cached?.claims ?? []) : [];
+  }
+
+  /** What makes the workload an owner of what it is about to mount again; undefined: nothing is to be done. */
+  claim(workload: Workload, { kind, name }: Pick<Reference, 'kind' | 'name'>): Action | undefined {
+    const snapshot = this.#world.object({ kind, namespace: workload.namespace, name });
+    return snapshot && planClaim(snapshot, workload);
   }
 
   /** What a snapshot of the source has to copy; `ready` when it exists, undefined when the source is no longer what was seen. */

@@ -3,11 +3,11 @@
 
 import type { Operation } from 'fast-json-patch';
 import { causeOf, hasOwnCause } from './cause.ts';
-import { type Decision, decide, type Pins, pinOf, type SourceView } from './decide.ts';
+import { type Decision, decide, type Pins, pinKey, pinOf, type SourceView } from './decide.ts';
 import { sameTemplate } from './history.ts';
 import { EXCLUDED, MANAGED_LABEL } from './names.ts';
 import { causeToWrite, droppingCause, marking, pinnedTo, repointing, stateLabels } from './pin-operations.ts';
-import { mention, type Revision, type Workload } from './types.ts';
+import { mention, type Reference, type Revision, type Workload } from './types.ts';
 
 export interface AdmissionObservation {
   /** As asked for. */
@@ -34,6 +34,8 @@ export interface AdmissionPlan {
   readonly operations: readonly Operation[];
   /** JSON pointers, from the object, of names that are pins once the operations are carried out. */
   readonly pinned: readonly string[];
+  /** Pins that the update brings into the template, by an undo, an apply, or a change of config. */
+  readonly mounts: readonly Pick<Reference, 'kind' | 'name'>[];
   readonly warnings: readonly string[];
   /** One line for the log; undefined when nothing is pinned. */
   readonly why: string | undefined;
@@ -68,6 +70,7 @@ export function planAdmission(observed: AdmissionObservation): AdmissionPlan {
       ...(former === 'spent' && cause === undefined ? droppingCause(workload) : []),
     ],
     pinned: pinned.map(({ pointer }) => `${workload.templatePointer}${pointer}`),
+    mounts: newlyMounted(observed, decisions),
     warnings: [
       ...undoWarnings(observed, decisions),
       ...unpinnedWarnings(observed, decisions),
@@ -103,6 +106,17 @@ function labelsToWrite(
   return Object.fromEntries(Object.entries(wanted).filter(([key, value]) => workload.labels[key] !== value));
 }
 
+function repointed({ references }: Workload, decisions: readonly Decision[]): readonly Reference[] {
+  const names = new Map(decisions.flatMap(({ changes }) => changes.map(({ pointer, to }) => [pointer, to])));
+  return references.map((each) => ({ ...each, name: names.get(each.pointer) ?? each.name }));
+}
+
+function newlyMounted({ workload, replaced, pins }: AdmissionObservation, decisions: readonly Decision[]) {
+  const before = new Set(replaced?.references.map(pinKey));
+  const mounted = repointed(workload, decisions).filter((each) => pinOf(pins, each) && !before.has(pinKey(each)));
+  return replaced ? [...new Map(mounted.map((each) => [pinKey(each), each])).values()] : [];
+}
+
 // The controller's cause speaks of the revision that is replaced: it goes with that, or it would be copied to the revision
 // that this request makes; and it stays with it, also where a manifest is put that does not know it.
 function formerCause(
@@ -110,9 +124,8 @@ function formerCause(
   decisions: readonly Decision[],
 ): 'spent' | 'lost' | undefined {
   if (!optedIn || replaced === undefined || !hasOwnCause(replaced)) return undefined;
-  const names = new Map(decisions.flatMap(({ changes }) => changes.map(({ pointer, to }) => [pointer, to])));
-  const references = workload.references.map((each) => ({ ...each, name: names.get(each.pointer) ?? each.name }));
-  if (sameTemplate({ ...workload, references }, replaced)) return workload.cause === undefined ? 'lost' : undefined;
+  if (sameTemplate({ ...workload, references: repointed(workload, decisions) }, replaced))
+    return workload.cause === undefined ? 'lost' : undefined;
   return hasOwnCause(workload) && workload.cause === replaced.cause ? 'spent' : undefined;
 }
 

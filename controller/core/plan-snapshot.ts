@@ -89,6 +89,22 @@ export function planSnapshot(observed: SnapshotObservation): Plan {
   return { actions: [write, ...actions] };
 }
 
+/**
+ * What makes a workload an owner of a snapshot that it was rolled to once, and that its template is about to name again;
+ * undefined: it is one. Where the template is refused after all, the workload is taken from the owners again.
+ */
+export function planClaim(snapshot: ConfigObject, workload: Workload): Action | undefined {
+  if (snapshot.deleting || snapshot.snapshot?.records[workload.uid] === undefined) return undefined;
+  if (snapshot.owners.some(({ uid }) => uid === workload.uid)) return undefined;
+  return {
+    type: 'PatchMetadata',
+    target: configRef(snapshot),
+    resourceVersion: snapshot.resourceVersion,
+    ownerReferences: [...snapshot.owners, ownerReference(workload)],
+    why: `${mention(workload)} is about to mount it`,
+  };
+}
+
 function whyWritten(
   owners: readonly OwnerReference[] | undefined,
   records: Readonly<Record<string, number | null>>,

@@ -6,9 +6,9 @@ import { LRUCache } from 'lru-cache';
 import type { EventAction } from '../core/actions.ts';
 import { MANAGER, shorten } from '../core/names.ts';
 import type { ObjectRef } from '../core/types.ts';
-import { messageOf } from '../runtime/failure.ts';
+import { backoffMs, sleep } from '../runtime/backoff.ts';
+import { messageOf, retryAfterOf, statusOf } from '../runtime/failure.ts';
 import type { Log } from '../runtime/log.ts';
-import { ApiError } from './api-error.ts';
 import type { KubeClient } from './client.ts';
 import { resourcePath } from './paths.ts';
 
@@ -18,6 +18,16 @@ const NOTE_MAX_BYTES = 1024;
 const MOST_SAID = 10_000;
 // Events are for people; a flood of them helps nobody and must not pile up in memory.
 const MOST_WAITING = 1000;
+// Together some twenty seconds: an API server restarts in less.
+const MOST_TRIES = 7;
+const PAUSES = { minimumMs: 500, maximumMs: 8000 };
+
+/** Its name and its time stay the same, however often it is sent. */
+interface Emitted {
+  readonly event: EventAction;
+  readonly name: string;
+  readonly at: Date;
+}
 
 export class EventRecorder {
   readonly #client: KubeClient;
@@ -25,9 +35,10 @@ export class EventRecorder {
   readonly #log: Log;
   readonly #onSent: (event: EventAction) => void;
   readonly #said = new LRUCache<string, true>({ max: MOST_SAID });
-  readonly #waiting: EventAction[] = [];
+  readonly #waiting: Emitted[] = [];
+  readonly #ending = new AbortController();
   #sending: Promise<void> | undefined;
-  #sent = 0;
+  #emitted = 0;
 
   /** @param instance the name of this process, as `kubectl get events -o yaml` shows it. */
   constructor(client: KubeClient, instance: string, log: Log, onSent: (event: EventAction) => void = () => undefined) {
@@ -37,49 +48,65 @@ export class EventRecorder {
     this.#log = log;
   }
 
-  /** Returns at once. An event that cannot be sent is logged, and lost. */
+  /** Returns at once. An event that the server refuses, or does not take for long, is logged, and lost. */
   emit(event: EventAction): void {
     if (this.#waiting.length >= MOST_WAITING) {
       this.#log('warn', 'too many events wait to be sent; one was dropped', { reason: event.reason });
       return;
     }
-    this.#waiting.push(event);
+    const suffix = event.once ? stateSuffix(event) : momentSuffix(this.#emitted++);
+    const name = `${shorten(event.regarding.name, NAME_MAX - suffix.length - 1)}.${suffix}`;
+    this.#waiting.push({ event, name, at: new Date() });
     this.#sending ??= this.#sendAll();
   }
 
-  /** Resolves when all events that were emitted have been sent, or given up. */
+  /** Resolves when all events that were emitted have been sent, each in one more try, or given up. No other is to follow. */
   async flush(): Promise<void> {
+    this.#ending.abort();
     await this.#sending;
   }
 
   async #sendAll(): Promise<void> {
-    for (let event = this.#waiting.shift(); event !== undefined; event = this.#waiting.shift()) {
-      try {
-        await this.#send(event);
-      } catch (error) {
-        const fields = {
-          reason: event.reason,
-          object: `${event.regarding.kind}/${event.regarding.namespace}/${event.regarding.name}`,
-        };
-        this.#log('warn', `event not sent: ${messageOf(error)}`, fields);
-      }
-    }
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) await this.#persist(next);
     this.#sending = undefined;
   }
 
-  async #send(event: EventAction): Promise<void> {
-    const { regarding, once } = event;
-    const suffix = once ? stateSuffix(event) : momentSuffix(this.#sent++);
-    const name = `${shorten(regarding.name, NAME_MAX - suffix.length - 1)}.${suffix}`;
-    const key = `${regarding.namespace}/${name}`;
-    if (once && (this.#said.has(key) || (await this.#exists(regarding.namespace, name)))) {
+  async #persist(emitted: Emitted): Promise<void> {
+    const { reason, regarding } = emitted.event;
+    const fields = { reason, object: `${regarding.kind}/${regarding.namespace}/${regarding.name}` };
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#send(emitted);
+      } catch (error) {
+        const isLast = tries === MOST_TRIES || this.#ending.signal.aborted || !isPassing(error);
+        if (isLast) return this.#log('warn', `event not sent: ${messageOf(error)}`, fields);
+        if (tries === 1) this.#log('warn', `event not sent yet: ${messageOf(error)}`, fields);
+        const pause = Math.max(retryAfterOf(error) ?? 0, backoffMs(tries - 1, PAUSES));
+        await sleep(Math.min(pause, PAUSES.maximumMs), this.#ending.signal);
+      }
+    }
+  }
+
+  async #send({ event, name, at }: Emitted): Promise<void> {
+    const { namespace } = event.regarding;
+    const key = `${namespace}/${name}`;
+    if (event.once && (this.#said.has(key) || (await this.#exists(namespace, name)))) {
       this.#said.set(key, true);
       return;
     }
-    await this.#client.request('POST', resourcePath(EVENTS, regarding.namespace), { body: this.#body(event, name) });
-    if (once) this.#said.set(key, true);
+    await this.#create(namespace, this.#body(event, name, at));
+    if (event.once) this.#said.set(key, true);
     this.#onSent(event);
     if (event.severity === 'Warning') this.#log('warn', event.note, { reason: event.reason, object: key });
+  }
+
+  async #create(namespace: string, body: object): Promise<void> {
+    try {
+      await this.#client.request('POST', resourcePath(EVENTS, namespace), { body });
+    } catch (error) {
+      // An earlier try, whose answer was lost.
+      if (statusOf(error) !== 409) throw error;
+    }
   }
 
   async #exists(namespace: string, name: string): Promise<boolean> {
@@ -87,18 +114,18 @@ export class EventRecorder {
       await this.#client.request('GET', resourcePath(EVENTS, namespace, name));
       return true;
     } catch (error) {
-      if (error instanceof ApiError && error.status === 404) return false;
+      if (statusOf(error) === 404) return false;
       throw error;
     }
   }
 
-  #body({ regarding, related, severity, reason, note }: EventAction, name: string) {
+  #body({ regarding, related, severity, reason, note }: EventAction, name: string, at: Date) {
     return {
       apiVersion: EVENTS.apiVersion,
       kind: EVENTS.kind,
       metadata: { namespace: regarding.namespace, name },
       // A MicroTime: six digits of a second, or the server refuses it.
-      eventTime: new Date().toISOString().replace('Z', '000Z'),
+      eventTime: at.toISOString().replace('Z', '000Z'),
       type: severity,
       reason,
       action: 'Rollout',
@@ -109,6 +136,12 @@ export class EventRecorder {
       reportingInstance: this.#instance,
     };
   }
+}
+
+// No answer, too much to do, or the server's own trouble. What it refuses otherwise, it would refuse again.
+function isPassing(error: unknown): boolean {
+  const status = statusOf(error);
+  return status !== undefined && (status === 0 || status === 429 || status >= 500);
 }
 
 function objectReference({ apiVersion, kind, namespace, name, uid }: ObjectRef) {

@@ -11,16 +11,22 @@ const ATTEMPTS = 20;
 /** Longer than a component takes to find that its port is taken. */
 const STEADY_MS = 2000;
 
-/** Kills a component, and starts it with the very command line that it had. Does not wait until it answers. */
-export async function restartComponent(dataDir: string, name: string): Promise<void> {
+/**
+ * Kills a component. What it gives starts it again, with the very command line that it had, and does not wait until it
+ * answers.
+ */
+export async function killComponent(dataDir: string, name: string): Promise<() => Promise<void>> {
   const files = layout(dataDir);
-  const { state, component } = find(files, name);
+  const { component } = find(files, name);
   const commandLine = readFileSync(`/proc/${component.process.pid}/cmdline`, 'utf8');
   const [command = '', ...args] = commandLine.split('\0').slice(0, -1);
   await stop(component.process, 0);
-  const process = await startSteadily({ command, args, log: component.log });
-  const components = state.components.map((each) => (each === component ? { ...each, process } : each));
-  writeState(files, { ...state, components });
+  return async () => {
+    const process = await startSteadily({ command, args, log: component.log });
+    const { state } = find(files, name);
+    const components = state.components.map((each) => (each.name === name ? { ...each, process } : each));
+    writeState(files, { ...state, components });
+  };
 }
 
 // Its port is one that the system hands out: a client that keeps trying to connect may have got it for its own end.

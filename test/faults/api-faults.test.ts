@@ -72,7 +72,7 @@ interface Case {
   readonly said: string;
 }
 
-/** What is read can be asked for again, and what is written is written. An Event is sent once, whatever becomes of it. */
+/** What is read can be asked for again, and what is written is written. An Event that is refused is not sent again. */
 const STORIES = { read: 1, write: 2, event: 4 };
 
 /**

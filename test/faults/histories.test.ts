@@ -101,7 +101,7 @@ function lineOf({ seed, namespace, message }: Failure): string {
 }
 
 async function report(failure: Failure): Promise<string> {
-  const { seed, namespace } = failure;
+  const { seed, namespace, found } = failure;
   say(`${lineOf(failure)}\nIt is run again, alone, and made shorter.`);
   const written = around.writes.latest(namespace);
   const happened = troublemaker?.journal.slice(-10) ?? [];
@@ -109,6 +109,7 @@ async function report(failure: Failure): Promise<string> {
   return [
     `SEED=${seed} HISTORIES=2 npm run -s integration -- test/faults/histories`,
     short,
+    ...['What was there:', ...found],
     ...['What the controller wrote last there:', ...written],
     ...['What had happened to all:', ...happened],
     ...['What the controllers said last:', ...(replicas?.logs() ?? [])],

@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Controller, startController } from '../support/controller.ts';
 import {
+  admin,
   adopted,
   configMapManifest,
   deploymentManifest,
@@ -62,6 +63,35 @@ describe('kubectl rollout undo', () => {
     const writes = await scenario.quiet(3000);
     await scenario.runsWith(V1);
     expect((await scenario.quiet()) - writes).toBe(0);
+  });
+
+  // Its revision, which owns it, may be the oldest, and Kubernetes may prune it, or make it anew, at this moment.
+  test('to a pinned revision makes the workload the snapshot’s owner before it is stored, and not for long if it is refused', async () => {
+    const scenario = await adopted('undo-owner');
+    const pinned = await scenario.runsWith(V1);
+    await scenario.edit(V2);
+    await scenario.runsWith(V2);
+    await scenario.quiet();
+    const owners = async () => {
+      const snapshot = (await scenario.snapshots()).find(({ metadata }: Json) => metadata.name === pinned);
+      return snapshot.metadata.ownerReferences.map(({ kind }: Json) => kind);
+    };
+    expect(await owners()).toEqual(['ReplicaSet']);
+    const before = scenario.changes().length;
+    const undo = { op: 'replace', path: '/spec/template/spec/volumes/0/configMap/name', value: pinned };
+    const forbidden = { op: 'add', path: '/spec/selector/matchLabels/another', value: 'selector' };
+    const refused = admin().request('PATCH', `/apis/apps/v1/namespaces/${scenario.namespace}/deployments/bar`, {
+      body: [undo, forbidden],
+      contentType: 'application/json-patch+json',
+    });
+    await expect(refused).rejects.toMatchObject({ status: 422 });
+    await scenario.quiet();
+    const changes = scenario.changes().slice(before);
+    expect(changes.map(({ verb, objectRef }) => `${verb} ${objectRef.name}`)).toEqual(Array(2).fill(`patch ${pinned}`));
+    expect(await owners()).toEqual(['ReplicaSet']);
+    await scenario.kubectl('rollout', 'undo', 'deployment/bar');
+    expect((await owners()).sort()).toEqual(['Deployment', 'ReplicaSet']);
+    await scenario.runsWith(V1);
   });
 
   test('brings back a revision whose source was deleted, and an apply of the raw manifest keeps it', async () => {

@@ -2,6 +2,7 @@
 
 import fc from 'fast-check';
 import type { Troublemaker } from './history-disturbances.ts';
+import { inventory } from './history-inventory.ts';
 import { Broken, type Surroundings } from './history-rest.ts';
 import { type History, history } from './history-steps.ts';
 import { HistoryWorld } from './history-world.ts';
@@ -17,6 +18,8 @@ export interface Failure {
   readonly seed: number;
   readonly namespace: string;
   readonly message: string;
+  /** What there was in its namespace. */
+  readonly found: readonly string[];
 }
 
 export interface Figures {
@@ -39,7 +42,8 @@ export async function runBatch(
     namespaces.map(async (namespace, i) => {
       const seed = firstSeed + i;
       const message = await live(around, namespace, historyOf(seed), figures);
-      if (message !== undefined) failures.push({ seed, namespace, message });
+      if (message === undefined) return;
+      failures.push({ seed, namespace, message, found: await inventory(around.client, namespace) });
     }),
   );
   isolated.abort();

@@ -6,15 +6,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
-import { compactEtcd, restartComponent } from '../../hack/embedded/disturbance.ts';
+import { compactEtcd, killComponent } from '../../hack/embedded/disturbance.ts';
 import { repositoryRoot } from '../../hack/embedded/paths.ts';
 import { type Controller, startController } from './controller.ts';
 import { admin } from './scenario.ts';
 
 /** What happens to config-rollout alone. */
 export const OF_CONTROLLERS = ['crash', 'failover', 'handover', 'freeze', 'clock'] as const;
-/** What also happens to Kubernetes' own controllers, whose caches are behind for a minute after it: client-go's reflectors back off by 30 to 60 s. */
-export const OF_THE_CLUSTER = [...OF_CONTROLLERS, 'restartApiServer', 'compact'] as const;
+/** What happens to Kubernetes, too. */
+export const OF_THE_CLUSTER = [...OF_CONTROLLERS, 'restartControlPlane', 'compact'] as const;
 export type DisturbanceKind = (typeof OF_THE_CLUSTER)[number];
 interface Disturbance {
   readonly do: DisturbanceKind;
@@ -199,23 +199,29 @@ export class Troublemaker {
         return;
       case 'compact':
         await compactEtcd(this.#dataDir);
-        return this.#restartApiServer();
-      case 'restartApiServer':
-        return this.#restartApiServer();
+        return this.#restartControlPlane();
+      case 'restartControlPlane':
+        return this.#restartControlPlane();
       default:
         return what satisfies never;
     }
   }
 
-  async #restartApiServer(): Promise<void> {
-    await restartComponent(this.#dataDir, 'kube-apiserver');
+  // As when its machine is started anew. Kubernetes' own controllers begin with what is there: those that live on have
+  // reflectors that back off by 30 to 60 s, act on what was true before, and then delete, among others, the very
+  // ControllerRevision that an undo brought back (truncateHistory after a failed update, in pkg/controller/statefulset).
+  async #restartControlPlane(): Promise<void> {
+    const startControllers = await killComponent(this.#dataDir, 'kube-controller-manager');
+    const startServer = await killComponent(this.#dataDir, 'kube-apiserver');
+    await startServer();
     for (;;) {
       const isReady = await admin()
         .request('GET', '/readyz', { timeoutMs: 2000 })
         .then(() => true)
         .catch(() => false);
-      if (isReady) return;
+      if (isReady) break;
       await sleep(100);
     }
+    await startControllers();
   }
 }

@@ -1,6 +1,6 @@
 // What a history should have come to: the promises of docs/semantics.md as a few lines of state, that each step changes.
 
-import type { Wishes } from './history-objects.ts';
+import { kindOfWorkload, leastReplicas, type Wishes } from './history-objects.ts';
 import { type Setting, type SourceName, sourcesOf, usedBy, type WorkloadName, workloadsOf } from './history-steps.ts';
 
 export interface ExpectedWorkload {
@@ -42,7 +42,8 @@ export class Expected {
   /** A new workload, with the content of now. */
   created(name: WorkloadName): void {
     const pins = Object.fromEntries(usedBy(this.setting, name).map((source) => [source, this.values[source]]));
-    const wishes = { image: 'app:1', replicas: 0, paused: false, limit: this.setting.historyLimit };
+    const replicas = leastReplicas(kindOfWorkload(this.setting, name));
+    const wishes = { image: 'app:1', replicas, paused: false, limit: this.setting.historyLimit };
     const made = { wishes, pins, rolled: { ...pins }, revisions: [], mayLose: 0, moments: 0 };
     this.workloads.set(name, made);
     this.#revise(name);

@@ -43,6 +43,15 @@ export function revisionKind(kind: WorkloadKind): 'ReplicaSet' | 'ControllerRevi
   return kind === 'Deployment' ? 'ReplicaSet' : 'ControllerRevision';
 }
 
+/**
+ * How many pods a workload has, when it is not scaled up. A StatefulSet without pods loses the revision that an undo brings
+ * back: when its controller, whose cache is behind by a moment, fails to move it to the front, it prunes the history as if
+ * nothing were in use but what pods run on (UpdateStatefulSet in pkg/controller/statefulset).
+ */
+export function leastReplicas(kind: WorkloadKind): number {
+  return kind === 'StatefulSet' ? 1 : 0;
+}
+
 /** What a workload is at the moment, in the eyes of its people. */
 export interface Wishes {
   readonly image: string;

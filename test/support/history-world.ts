@@ -7,6 +7,7 @@ import {
   distinct,
   kindOfSource,
   kindOfWorkload,
+  leastReplicas,
   pathOf,
   revisionKind,
   revisionsOf,
@@ -236,8 +237,9 @@ export class HistoryWorld {
   }
 
   async #scale(name: WorkloadName): Promise<boolean> {
-    if (kindOfWorkload(this.#history.setting, name) === 'DaemonSet') return false;
-    const replicas = 1 - this.#wishes(name).replicas;
+    const kind = kindOfWorkload(this.#history.setting, name);
+    if (kind === 'DaemonSet') return false;
+    const replicas = 1 + 2 * leastReplicas(kind) - this.#wishes(name).replicas;
     this.#expected.wished(name, { replicas });
     await this.#patchWorkload(name, { replicas });
     return true;

@@ -424,6 +424,27 @@ describe('a workload that is about to be stored', () => {
   });
 });
 
+describe('what a template comes to mount', () => {
+  test.each<[what: string, asks: readonly string[], stored: readonly string[] | undefined, mounts: readonly string[]]>([
+    ['is what an undo brings back', [FOO1, BAR1], [FOO2, BAR1], [FOO1]],
+    ['is told once, however often it is named', [FOO1, FOO1], [FOO2, FOO2], [FOO1]],
+    ['is nothing where the names stay', [FOO2, BAR1], [FOO2, BAR1], []],
+    ['is nothing where raw names become what they were', ['foo', BAR1], [FOO1, BAR1], []],
+    ['is nothing of another’s', ['plain'], [FOO1], []],
+    ['is nothing of a workload that is new, and has no uid to be named by', ['foo'], undefined, []],
+  ])('%s', (_, asks, stored, mounts) => {
+    const rolled = { ...OWNED, [FOO]: H2 };
+    const { plan } = admitted(aMount(asks, rolled), stored && aMount(stored, rolled));
+    expect(plan.mounts.map(({ name }) => name)).toEqual(mounts);
+  });
+
+  test('is what raw names become when the content has changed', () => {
+    const rolled = { ...OWNED, [FOO]: H1 };
+    const { plan } = admitted(aMount(['foo', 'plain'], rolled), aMount([FOO1, 'plain'], rolled));
+    expect(plan.mounts.map(({ name }) => name)).toEqual([FOO2]);
+  });
+});
+
 describe('a warning', () => {
   const unpinned = aRevision({ number: 1, mounts: ['foo'], image: 'nginx:1' });
   const labels = { [FOO]: H2, ...OWNED };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { planSnapshot, type SnapshotObservation } from '../../controller/core/plan-snapshot.ts';
+import { planClaim, planSnapshot, type SnapshotObservation } from '../../controller/core/plan-snapshot.ts';
 import { aRevision, aSnapshot, aWorkload, H1, H2, NOON, ownedBy, pinned } from '../support/builders.ts';
 
 const GRACE = 60_000;
@@ -269,6 +269,27 @@ describe('a snapshot that nobody needs', () => {
     ['is being deleted already', { snapshot: aSnapshot({ deleting: true }) }],
   ])('is not one that %s', (_, observed) => {
     expect(plan(observed).actions.map(({ type }) => type)).not.toContain('DeleteSnapshot');
+  });
+});
+
+describe('a workload that is about to mount what it was rolled to once', () => {
+  const owners = [ownedBy(revision)];
+  const snapshot = aSnapshot({ ...known, owners, resourceVersion: '77' });
+
+  test('is added to the owners, guarded by the version', () => {
+    expect(planClaim(snapshot, past)).toMatchObject({
+      type: 'PatchMetadata',
+      resourceVersion: '77',
+      ownerReferences: [{ kind: 'ReplicaSet' }, { kind: 'Deployment', name: 'web', uid: past.uid }],
+    });
+  });
+
+  test.each<[what: string, overrides: Partial<typeof snapshot>]>([
+    ['is one', { owners: [...owners, ownedBy(past)] }],
+    ['was not rolled to it', { snapshot: { ...snapshot.snapshot, records: {} } }],
+    ['finds it being deleted', { deleting: true }],
+  ])('and that %s is not', (_, overrides) => {
+    expect(planClaim({ ...snapshot, ...overrides }, past)).toBeUndefined();
   });
 });
 
