@@ -30,7 +30,7 @@ export function workloadAdmission(
     const isOwn = request.fieldManager === MANAGER;
     // What the controller writes is its own decision already; only its claim on the names is taken away.
     const plan = isOwn ? planNothing(observer, workload, replaced) : await planFor(request, workload, replaced);
-    if (!isOwn && !request.dryRun && replaced) await claimMounted(request, replaced, plan);
+    if (!isOwn && !request.dryRun && replaced) await ownMounted(request, replaced, plan);
     if (plan.why && !request.dryRun) {
       log('info', 'workload pinned at admission', { key: keyOf(request), reason: plan.why, user: request.user.name });
     }
@@ -55,8 +55,8 @@ export function workloadAdmission(
 
   // The revision that owns what is undone to may be the oldest, and be pruned, or made anew, before the controller has seen
   // the undo: the garbage collector must find another owner then.
-  async function claimMounted(request: AdmissionRequest, workload: Workload, { mounts }: AdmissionPlan) {
-    const actions = mounts.flatMap((mount) => observer.claim(workload, mount) ?? []);
+  async function ownMounted(request: AdmissionRequest, workload: Workload, { mounts }: AdmissionPlan) {
+    const actions = mounts.flatMap((mount) => observer.ownership(workload, mount) ?? []);
     try {
       await apply(keyOf(request), { actions });
     } catch (error) {

@@ -5,7 +5,7 @@ import type { Action } from '../core/actions.ts';
 import { decide, type Pins, pinKey, type SourceView } from '../core/decide.ts';
 import { MANAGED_LABEL, readRolled } from '../core/names.ts';
 import { type AdmissionObservation, withState } from '../core/plan-admission.ts';
-import { planClaim } from '../core/plan-snapshot.ts';
+import { planOwnership } from '../core/plan-snapshot.ts';
 import { intervalMsLeft } from '../core/policy.ts';
 import { type Claim, type ConfigObject, display, type Reference, type Workload } from '../core/types.ts';
 import type { Log } from '../runtime/log.ts';
@@ -69,9 +69,9 @@ export class AdmissionObserver {
   }
 
   /** What makes the workload an owner of what it is about to mount again; undefined: nothing is to be done. */
-  claim(workload: Workload, { kind, name }: Pick<Reference, 'kind' | 'name'>): Action | undefined {
+  ownership(workload: Workload, { kind, name }: Pick<Reference, 'kind' | 'name'>): Action | undefined {
     const snapshot = this.#world.object({ kind, namespace: workload.namespace, name });
-    return snapshot && planClaim(snapshot, workload);
+    return snapshot && planOwnership(snapshot, workload);
   }
 
   /** What a snapshot of the source has to copy; `ready` when it exists, undefined when the source is no longer what was seen. */

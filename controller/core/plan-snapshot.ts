@@ -93,7 +93,7 @@ export function planSnapshot(observed: SnapshotObservation): Plan {
  * What makes a workload an owner of a snapshot that it was rolled to once, and that its template is about to name again;
  * undefined: it is one. Where the template is refused after all, the workload is taken from the owners again.
  */
-export function planClaim(snapshot: ConfigObject, workload: Workload): Action | undefined {
+export function planOwnership(snapshot: ConfigObject, workload: Workload): Action | undefined {
   if (snapshot.deleting || snapshot.snapshot?.records[workload.uid] === undefined) return undefined;
   if (snapshot.owners.some(({ uid }) => uid === workload.uid)) return undefined;
   return {

@@ -158,10 +158,14 @@ test('one Event says that rollouts are slowed, and what to do', async () => {
   expect(event.series?.count ?? 1).toBe(1);
 });
 
-// How long something takes depends on what else the machine does: the latencies are for people to read.
+// How long something takes depends on what else the machine does, which is why the limit is far from what people read here. A
+// queue, or a worker, that waits for the writer would make seconds of it.
+const mostLag = (before: number): number => 5 * before + 500;
+
 test('it takes little of what the others need', async () => {
   const [before, during] = [percentilesOf(lags.before), percentilesOf(lags.during)];
   console.log(`ms from the change to the template: before ${JSON.stringify(before)}, during ${JSON.stringify(during)}`);
+  expect(during.p50).toBeLessThanOrEqual(mostLag(before.p50));
   const { length } = await scenario.revisions(writer.name);
   const reads = asked.filter(({ verb, objectRef }) => verb === 'get' && objectRef.name === writer.name).length;
   const rest = asked.length - reads;

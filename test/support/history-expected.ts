@@ -19,10 +19,8 @@ export interface ExpectedWorkload {
 
 export class Expected {
   readonly setting: Setting;
-  /** Something happens to controllers, API server and etcd: what comes together may be torn, and old revisions may be lost. */
+  /** Something happens to controllers, API server and etcd: what comes together may be torn. */
   isDisturbed = false;
-  /** Something happens to API server and etcd: Kubernetes' own controllers list anew, and miss what came and went meanwhile. */
-  isClusterDisturbed = false;
   /** undefined: the source is deleted. */
   readonly values: { [source in SourceName]?: string | undefined } = {};
   readonly workloads = new Map<WorkloadName, ExpectedWorkload>();
@@ -100,9 +98,7 @@ export class Expected {
   compareRevisions(name: WorkloadName, seen: readonly string[]): string | undefined {
     const { revisions, wishes, mayLose, moments } = this.workload(name);
     const mayGain = this.isDisturbed ? moments : 0;
-    // Whoever prunes while its cache is behind counts a raw revision that is gone.
-    const tooMany = this.isDisturbed ? 1 : 0;
-    const least = Math.max(1, Math.min(revisions.length, wishes.limit + 1) - mayLose - mayGain - tooMany);
+    const least = Math.max(1, Math.min(revisions.length, wishes.limit + 1) - mayLose - mayGain);
     const known = seen.filter((key) => revisions.includes(key));
     const inOrder = revisions.filter((key) => known.includes(key));
     const isRight =

@@ -160,19 +160,6 @@ function byCreation({ metadata: a }: Json, { metadata: b }: Json): number {
   return Date.parse(a.creationTimestamp) - Date.parse(b.creationTimestamp) || (a.name < b.name ? -1 : 1);
 }
 
-/**
- * Without those of which a newer one with the same template exists: the Deployment controller makes such a twin where its cache
- * still shows it a ReplicaSet of that name which is another's.
- */
-export function distinct(revisions: readonly SeenRevision[]): SeenRevision[] {
-  const shapeOf = ({ template }: SeenRevision): string => {
-    const { 'pod-template-hash': _, ...labels } = template.metadata.labels;
-    return JSON.stringify({ labels, spec: template.spec });
-  };
-  const newest = new Map(revisions.map((revision) => [shapeOf(revision), revision]));
-  return revisions.filter((revision) => newest.get(shapeOf(revision)) === revision);
-}
-
 export const imageOf = (template: Json): string => template.spec.containers[0].image;
 
 /** What each volume of a template names, by the volume's name, which is its source's. */

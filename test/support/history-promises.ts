@@ -13,7 +13,6 @@ import type { Expected } from './history-expected.ts';
 import {
   contentOf,
   dataOf,
-  distinct,
   imageOf,
   kindOfSource,
   kindOfWorkload,
@@ -119,7 +118,7 @@ function wrongWorkload(view: View, expected: Expected, name: WorkloadName): stri
   const { template } = workload.spec;
   const seen = keyOf(view, setting, name, template);
   const wanted = expected.keyOf(name);
-  const found = distinct(revisionsOf(view, kind, workload.metadata.uid));
+  const found = revisionsOf(view, kind, workload.metadata.uid);
   const revisions = keysOf(view, setting, name, found);
   const own = workload.metadata.annotations?.[OWN_CAUSE_ANNOTATION];
   const spoken = found.at(-1)?.object.metadata.annotations?.[CHANGE_CAUSE_ANNOTATION];
@@ -195,10 +194,7 @@ function wrongSnapshot(view: View, expected: Expected, { kind, metadata, ...cont
     return [...own, ...revisions.map(({ object }) => object)].map((holder) => holder.metadata.uid as string);
   });
   const references: Json[] = metadata.ownerReferences ?? [];
-  // The garbage collector takes a revision that is gone from the owners, and a controller whose cache is behind may put it back.
-  // A collector that lists anew sees no difference then; it asks who is alive when the others go.
-  const isGhost = ({ uid }: Json) => expected.isClusterDisturbed && !view.isAlive(uid);
-  const owners: string[] = references.filter((each) => !isGhost(each)).map(({ uid }) => uid);
+  const owners: string[] = references.map(({ uid }) => uid);
   if (holders.length > 0) {
     const isRight = owners.length === holders.length && holders.every((uid) => owners.includes(uid));
     return isRight

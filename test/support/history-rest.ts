@@ -1,7 +1,6 @@
 // Waiting until a namespace is as it should be, and nobody writes there any more.
 
 import type { KubeClient } from '../../controller/kube/client.ts';
-import type { People } from './history-people.ts';
 import type { Observatory, View, Writes } from './history-view.ts';
 
 const CALM_MS = 1000;
@@ -13,8 +12,6 @@ export interface Surroundings {
   readonly writes: Writes;
   /** Counts up with each disturbance that begins or ends; 0: nothing has disturbed this run. */
   readonly disturbances: () => number;
-  /** API server and etcd are among what is disturbed. */
-  readonly disturbsCluster: boolean;
   /** How long it may take to come to rest: what was rolled too often waits for half a minute. */
   readonly patienceMs: number;
 }
@@ -31,7 +28,6 @@ export class Broken extends Error {
 export async function untilRest(
   around: Surroundings,
   namespace: string,
-  people: People,
   at: string,
   look: (view: View) => string[],
 ): Promise<View> {
@@ -46,29 +42,18 @@ export async function untilRest(
     if (wrong.length > 0) calm = undefined;
     else if (calm?.writes !== count) calm = { since: now, writes: count };
     else if (now - calm.since >= CALM_MS) return view;
-    const wears = patience.at(now);
-    if (wears === 'thin') await poke(view, people);
-    if (wears === 'out') {
+    if (patience.isOut(now)) {
       const why = wrong.length > 0 ? wrong : ['the controller writes on and on:', ...writes.latest(namespace)];
       throw new Broken(`after ${at}: ${why.join('; ')}`);
     }
   }
 }
 
-// The controllers of these kinds, when they looked while their cache was behind, after a restart of the API server, look again
-// only when something happens to a workload. For config-rollout nothing has.
-async function poke(view: View, people: People): Promise<void> {
-  const body = { metadata: { annotations: { poked: `${Date.now()}` } } };
-  for (const kind of ['StatefulSet', 'DaemonSet'] as const)
-    for (const { metadata } of view.all(kind)) await people.patch(kind, metadata.name, body);
-}
-
-/** Lasts longer where something is disturbed meanwhile. */
+/** Begins anew where something is disturbed meanwhile. */
 class Patience {
   readonly #around: Surroundings;
   #end: number;
   #disturbances: number;
-  #wasThin = false;
 
   constructor(around: Surroundings) {
     this.#around = around;
@@ -76,17 +61,12 @@ class Patience {
     this.#disturbances = around.disturbances();
   }
 
-  /** `thin`, once, when a quarter is left; and again after another disturbance: when that is over, and seen by all caches. */
-  at(now: number): 'fresh' | 'thin' | 'out' {
+  isOut(now: number): boolean {
     const { patienceMs, disturbances } = this.#around;
     if (disturbances() !== this.#disturbances) {
       this.#disturbances = disturbances();
-      this.#end = Math.max(this.#end, now + (patienceMs * 3) / 4);
-      this.#wasThin = false;
+      this.#end = now + patienceMs;
     }
-    if (now > this.#end) return 'out';
-    if (this.#wasThin || now <= this.#end - patienceMs / 4) return 'fresh';
-    this.#wasThin = true;
-    return 'thin';
+    return now > this.#end;
   }
 }

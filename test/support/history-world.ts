@@ -4,7 +4,6 @@
 import { Expected } from './history-expected.ts';
 import {
   dataOf,
-  distinct,
   kindOfSource,
   kindOfWorkload,
   leastReplicas,
@@ -329,7 +328,7 @@ export class HistoryWorld {
     if (this.#view === undefined || workload === undefined) throw new Error(`${name} was not there at the last rest`);
     return {
       workload: { ...workload, kind },
-      revisions: distinct(revisionsOf(this.#view, kind, workload.metadata.uid)),
+      revisions: revisionsOf(this.#view, kind, workload.metadata.uid),
     };
   }
 
@@ -349,12 +348,11 @@ export class HistoryWorld {
   async #rest(at: string): Promise<void> {
     this.#view = await this.#until(at, (view) => {
       this.#expected.isDisturbed = this.#around.disturbances() > 0;
-      this.#expected.isClusterDisturbed = this.#expected.isDisturbed && this.#around.disturbsCluster;
       return broken(view, this.#expected, this.#bystanders);
     });
     for (const name of this.#expected.workloads.keys()) this.#expected.rested(name, this.#keys(name));
   }
   #until(at: string, look: (view: View) => string[]): Promise<View> {
-    return untilRest(this.#around, this.#namespace, this.#people, at, look);
+    return untilRest(this.#around, this.#namespace, at, look);
   }
 }

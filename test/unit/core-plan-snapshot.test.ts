@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { planClaim, planSnapshot, type SnapshotObservation } from '../../controller/core/plan-snapshot.ts';
+import { planOwnership, planSnapshot, type SnapshotObservation } from '../../controller/core/plan-snapshot.ts';
 import { aRevision, aSnapshot, aWorkload, H1, H2, NOON, ownedBy, pinned } from '../support/builders.ts';
 
 const GRACE = 60_000;
@@ -277,7 +277,7 @@ describe('a workload that is about to mount what it was rolled to once', () => {
   const snapshot = aSnapshot({ ...known, owners, resourceVersion: '77' });
 
   test('is added to the owners, guarded by the version', () => {
-    expect(planClaim(snapshot, past)).toMatchObject({
+    expect(planOwnership(snapshot, past)).toMatchObject({
       type: 'PatchMetadata',
       resourceVersion: '77',
       ownerReferences: [{ kind: 'ReplicaSet' }, { kind: 'Deployment', name: 'web', uid: past.uid }],
@@ -289,7 +289,7 @@ describe('a workload that is about to mount what it was rolled to once', () => {
     ['was not rolled to it', { snapshot: { ...snapshot.snapshot, records: {} } }],
     ['finds it being deleted', { deleting: true }],
   ])('and that %s is not', (_, overrides) => {
-    expect(planClaim({ ...snapshot, ...overrides }, past)).toBeUndefined();
+    expect(planOwnership({ ...snapshot, ...overrides }, past)).toBeUndefined();
   });
 });
 
