@@ -45,6 +45,11 @@ class StandIn {
       return;
     }
     this.#pods.set(uid, pod);
+    // With no time left the API server takes it away itself, in a second step, which it may not have lived to take.
+    if (pod.metadata.deletionGracePeriodSeconds === 0) {
+      this.#later(uid);
+      return;
+    }
     this.#due.add(uid);
     this.#work();
   }
@@ -61,7 +66,7 @@ class StandIn {
   }
 
   #isSettled({ metadata, spec, status }: Pod): boolean {
-    if (metadata.deletionTimestamp !== undefined) return metadata.deletionGracePeriodSeconds === 0;
+    if (metadata.deletionTimestamp !== undefined) return false;
     if ((spec.schedulingGates ?? []).length > 0) return true;
     if (spec.nodeName !== undefined && spec.nodeName !== NODE_NAME) return true;
     return (status?.phase ?? 'Pending') !== 'Pending' || this.#started.has(metadata.uid);
