@@ -1,5 +1,5 @@
 // What happens to everybody at once while histories run: two controllers, of which one leads, that die, hand over, stand
-// still, and read another time from their clocks; and an API server and an etcd that restart and forget.
+// still, and read another time from their clocks; a control plane that restarts, and an etcd that forgets.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -207,9 +207,8 @@ export class Troublemaker {
     }
   }
 
-  // As when its machine is started anew. Kubernetes' own controllers begin with what is there: those that live on have
-  // reflectors that back off by 30 to 60 s, act on what was true before, and then delete, among others, the very
-  // ControllerRevision that an undo brought back (truncateHistory after a failed update, in pkg/controller/statefulset).
+  // As when its machine is started anew. Kubernetes' own controllers begin with what is there then: those that live on have
+  // reflectors that back off by 30 to 60 s, and do for so long what was right before.
   async #restartControlPlane(): Promise<void> {
     const startControllers = await killComponent(this.#dataDir, 'kube-controller-manager');
     const startServer = await killComponent(this.#dataDir, 'kube-apiserver');
