@@ -192,40 +192,42 @@ describe('an update', () => {
     expect(cluster.mounts('api')).toEqual(shop.currentMounts('api'));
   });
 
-  const ownersOf = (cluster: SimulatedCluster, name = '') =>
-    cluster.configMap(name)?.metadata.ownerReferences?.map((owner) => `${owner.kind}/${owner.name}`) ?? [];
+  describe('that mounts a snapshot again, as an undo does,', () => {
+    let shop: Shop;
+    let former: string[];
+    const owners = () => {
+      const found = shop.cluster.configMap(former[0] ?? '')?.metadata.ownerReferences ?? [];
+      return found.map(({ kind, name }) => `${kind}/${name}`);
+    };
+    beforeEach(async () => {
+      shop = await aShop();
+      former = shop.cluster.mounts('api');
+      await perform(shop, { do: 'edit', source: 'foo', value: 'c' });
+      await shop.controller.untilQuiet();
+      expect(owners()).not.toContain('Deployment/api');
+    });
 
-  test('that mounts a snapshot again finds the workload among its owners, though the controller has seen nothing', async () => {
-    const shop = await aShop();
-    const { cluster, controller } = shop;
-    const before = cluster.mounts('api');
-    const [former] = before;
-    await perform(shop, { do: 'edit', source: 'foo', value: 'c' });
-    await controller.untilQuiet();
-    expect(ownersOf(cluster, former)).not.toContain('Deployment/api');
-    expect(await cluster.undo('api')).toBe(true);
-    expect(cluster.mounts('api')).toEqual(before);
-    expect(ownersOf(cluster, former)).toContain('Deployment/api');
-    const written = cluster.writes.length;
-    await apply(shop);
-    expect(cluster.mounts('api')).toEqual(before);
-    expect(cluster.writes.slice(written)).toEqual([]);
-  });
+    test('finds the workload among its owners, though the controller has seen nothing', async () => {
+      const { cluster } = shop;
+      expect(await cluster.undo('api')).toBe(true);
+      expect(cluster.mounts('api')).toEqual(former);
+      expect(owners()).toContain('Deployment/api');
+      const written = cluster.writes.length;
+      await apply(shop);
+      expect(cluster.mounts('api')).toEqual(former);
+      expect(cluster.writes.slice(written)).toEqual([]);
+    });
 
-  test('that mounts a snapshot again is not kept up when the workload cannot be made its owner', async () => {
-    const shop = await aShop();
-    const { cluster, controller } = shop;
-    const before = cluster.mounts('api');
-    const [former] = before;
-    await perform(shop, { do: 'edit', source: 'foo', value: 'c' });
-    await controller.untilQuiet();
-    const { patchMetadata } = cluster;
-    cluster.patchMetadata = refuse('Unavailable');
-    expect(await cluster.undo('api')).toBe(true);
-    cluster.patchMetadata = patchMetadata;
-    expect(cluster.mounts('api')).toEqual(before);
-    await controller.untilQuiet();
-    expect(ownersOf(cluster, former)).toContain('Deployment/api');
+    test('is not kept up when the workload cannot be made its owner', async () => {
+      const { cluster, controller } = shop;
+      const { patchMetadata } = cluster;
+      cluster.patchMetadata = refuse('Unavailable');
+      expect(await cluster.undo('api')).toBe(true);
+      cluster.patchMetadata = patchMetadata;
+      expect(cluster.mounts('api')).toEqual(former);
+      await controller.untilQuiet();
+      expect(owners()).toContain('Deployment/api');
+    });
   });
 
   test('of no source that opts in is left as it is', async () => {
