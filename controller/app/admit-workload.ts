@@ -83,7 +83,8 @@ export function workloadAdmission(
 function planNothing(observer: AdmissionObserver, workload: Workload, replaced: Workload | undefined) {
   const pins = observer.pins(workload, replaced);
   const nothing = { optedIn: false, sources: [], revisions: [], hold: false, wait: undefined, mayBeUndo: false };
-  return planAdmission({ workload, replaced, pins, ...nothing });
+  // As if it replaced nothing: what it says of the cause of the change is meant.
+  return planAdmission({ workload, replaced: undefined, pins, ...nothing });
 }
 
 interface Asked {

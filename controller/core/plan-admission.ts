@@ -118,14 +118,15 @@ function newlyMounted({ workload, replaced, pins }: AdmissionObservation, decisi
 }
 
 // The controller's cause speaks of the revision that is replaced: it goes with that, or it would be copied to the revision
-// that this request makes; and it stays with it, also where a manifest is put that does not know it.
+// that this request makes; and it stays with it, also where a manifest is put that does not know it. It goes, too, when no source
+// opts the workload in any more: an undo may come after its only source was deleted.
 function formerCause(
   { workload, replaced, optedIn }: AdmissionObservation,
   decisions: readonly Decision[],
 ): 'spent' | 'lost' | undefined {
-  if (!optedIn || replaced === undefined || !hasOwnCause(replaced)) return undefined;
+  if (replaced === undefined || !hasOwnCause(replaced)) return undefined;
   if (sameTemplate({ ...workload, references: repointed(workload, decisions) }, replaced))
-    return workload.cause === undefined ? 'lost' : undefined;
+    return optedIn && workload.cause === undefined ? 'lost' : undefined;
   return hasOwnCause(workload) && workload.cause === replaced.cause ? 'spent' : undefined;
 }
 

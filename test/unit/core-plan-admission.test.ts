@@ -412,8 +412,17 @@ describe('a workload that is about to be stored', () => {
     const asked = aMount(mounts, rolled, asks);
     if (restartedAt) asked.spec.template.metadata = { annotations: { restartedAt } };
     expect(admitted(asked, stored, { sources: [foo] }).becomes.metadata['annotations']).toEqual(becomes);
-    const untouched = admitted(asked, stored, { sources: [], optedIn: false }).becomes;
-    expect(untouched.metadata['annotations']).toEqual(asks);
+  });
+
+  test.each<[what: string, asks: Labels, mounts: readonly string[], becomes: Labels]>([
+    ['goes with its revision all the same', own, [FOO1], {}],
+    ['stays with its revision', own, [FOO2], own],
+    ['does not come back when a manifest is put that does not know it', {}, [FOO2], {}],
+    ['makes place for a person’s', { [CAUSE]: 'mine' }, [FOO1], { [CAUSE]: 'mine' }],
+  ])('and whose cause is the controller’s, and whose source is gone: it %s', (_, asks, mounts, becomes) => {
+    const gone = { sources: [], optedIn: false };
+    const stored = aMount([FOO2], rolled, own);
+    expect(admitted(aMount(mounts, rolled, asks), stored, gone).becomes.metadata['annotations']).toEqual(becomes);
   });
 
   test('tells which names are pins then, the moved ones and those that were, and no others', () => {
